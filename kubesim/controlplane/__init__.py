@@ -1,0 +1,1 @@
+"""The control plane: the API server, its clients, and the components that act through them."""

@@ -1,0 +1,45 @@
+"""The vocabulary of what can happen: one frozen dataclass a fact, in the past tense.
+
+Components emit these into the journal; telemetry, screens and checkers read them. They live below
+both, so that neither knows the other. Field order is part of the digest; adding a field or a fact
+changes every digest and belongs in the changelog. All durations and instants are virtual
+nanoseconds; instants count from the beginning of the run.
+"""
+
+from kubesim.facts.apiserver import EventRecorded, ObjectWritten
+from kubesim.facts.containerd import CriCalled, ImagePulled, LayerPulled
+from kubesim.facts.node import (
+    ContainerExited,
+    ContainerStarted,
+    LogWritten,
+    NodeFailed,
+    PodPhaseChanged,
+    StartupPhaseEnded,
+)
+from kubesim.facts.requests import RequestCompleted, RequestFailed
+from kubesim.facts.run import RunEnded, RunStarted, StepTaken
+from kubesim.facts.scheduler import PodAttempted, PodBound
+from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
+
+__all__ = [
+    "ContainerExited",
+    "ContainerStarted",
+    "CriCalled",
+    "EventRecorded",
+    "ImagePulled",
+    "LayerPulled",
+    "LogWritten",
+    "ModuleLoaded",
+    "NodeFailed",
+    "ObjectWritten",
+    "PodAttempted",
+    "PodBound",
+    "PodPhaseChanged",
+    "RequestCompleted",
+    "RequestFailed",
+    "RunEnded",
+    "RunStarted",
+    "StartupPhaseEnded",
+    "StepTaken",
+    "WasmExecuted",
+]

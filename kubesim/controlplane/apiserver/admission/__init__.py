@@ -1,0 +1,22 @@
+"""Admission: what happens to an object between its arrival and its validation, one plugin a file.
+
+``DEFAULT_PLUGINS`` is the order in which they run, as in a real API server.
+
+Mirrors: plugin/pkg/admission, pkg/kubeapiserver/options/plugins.go (the order).
+Departs: only the plugins listed here exist; webhooks come with SpinKube.
+"""
+
+from kubesim.controlplane.apiserver.admission.defaulttolerationseconds import (
+    DefaultTolerationSeconds,
+)
+from kubesim.controlplane.apiserver.admission.interface import AdmissionPlugin
+from kubesim.controlplane.apiserver.admission.priority import Priority
+from kubesim.controlplane.apiserver.admission.runtimeclass import RuntimeClassAdmission
+
+DEFAULT_PLUGINS: tuple[AdmissionPlugin, ...] = (
+    Priority(),
+    DefaultTolerationSeconds(),
+    RuntimeClassAdmission(),  # last, so that its tolerations follow the two defaults, as upstream
+)
+
+__all__ = ["DEFAULT_PLUGINS", "AdmissionPlugin"]

@@ -1,0 +1,168 @@
+"""Presets: coherent sets of numbers, one file each in ``models/presets``.
+
+The sections carry the names of the components that spend the time. Nothing is averaged between
+presets: two values from different sources are two presets.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from kubesim.calibration.number import (
+    BytesNumber,
+    CalibrationModel,
+    CountNumber,
+    DurationNumber,
+    RateNumber,
+)
+from kubesim.errors import InputError, Problem
+from kubesim.manifests import read_documents, validate
+from kubesim.share import share_path
+
+
+class APIServerNumbers(CalibrationModel):
+    """Between a component and the API server."""
+
+    request: DurationNumber
+    watch: DurationNumber
+
+
+class SchedulerNumbers(CalibrationModel):
+    """kube-scheduler."""
+
+    cycle: DurationNumber
+
+
+class KubeletNumbers(CalibrationModel):
+    """kubelet."""
+
+    volumes: DurationNumber
+
+
+class ContainerdNumbers(CalibrationModel):
+    """containerd and what it calls."""
+
+    sandbox_network: DurationNumber
+    sandbox_runtime: DurationNumber
+    create_container: DurationNumber
+    create_wasm_container: DurationNumber
+    unpack_rate: RateNumber
+
+
+class RegistryNumbers(CalibrationModel):
+    """An image registry and the way to it."""
+
+    resolve: DurationNumber
+    request: DurationNumber
+    bandwidth: RateNumber
+
+
+class NetworkNumbers(CalibrationModel):
+    """The network inside the cluster and from its users."""
+
+    client_round_trip: DurationNumber
+    proxy_sync: DurationNumber
+
+
+class RuntimeNumbers(CalibrationModel):
+    """A runtime that runs Linux containers.
+
+    Attributes:
+        start: StartContainer until the program runs.
+        stop: SIGTERM until the process is gone, for a program that obeys.
+        overhead: Memory of the shim and the pause container, per pod.
+    """
+
+    start: DurationNumber
+    stop: DurationNumber
+    overhead: BytesNumber
+
+
+class WasmRuntimeNumbers(RuntimeNumbers):
+    """A runtime that runs Wasm modules.
+
+    Attributes:
+        compile_per_kib: Compiling one KiB of module, the first time on a node.
+        load: Making a compiled module ready to be instantiated.
+        listen: From a loaded module until the HTTP trigger listens.
+        instantiate: Creating the instance that serves one request. Never part of a pod's start.
+        instance: Memory of one idle instance.
+    """
+
+    compile_per_kib: DurationNumber
+    load: DurationNumber
+    listen: DurationNumber
+    instantiate: DurationNumber
+    instance: BytesNumber
+
+
+class ExecutionNumbers(CalibrationModel):
+    """From real execution to virtual time."""
+
+    fuel_per_us: CountNumber
+    host_call: DurationNumber
+
+
+class ProgramNumbers(CalibrationModel):
+    """A program that runs in a Linux container, where the scenario says nothing else.
+
+    Attributes:
+        init: From its first instruction until it listens.
+        service: CPU time of one request.
+        workers: How many requests it works on at the same time.
+        memory: Resident memory when idle.
+    """
+
+    init: DurationNumber
+    service: DurationNumber
+    workers: CountNumber
+    memory: BytesNumber
+
+
+class Preset(CalibrationModel):
+    """One coherent set of numbers."""
+
+    api_version: Literal["kubesim.dev/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["Preset"]
+    name: str
+    description: str
+    apiserver: APIServerNumbers
+    scheduler: SchedulerNumbers
+    kubelet: KubeletNumbers
+    containerd: ContainerdNumbers
+    registry: RegistryNumbers
+    network: NetworkNumbers
+    runtimes: dict[str, RuntimeNumbers]
+    wasm_runtimes: dict[str, WasmRuntimeNumbers]
+    execution: ExecutionNumbers
+    programs: dict[str, ProgramNumbers]
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets that are shipped, sorted."""
+    return tuple(sorted(path.stem for path in (share_path("models") / "presets").glob("*.yaml")))
+
+
+@cache
+def load_preset(name: str) -> Preset:
+    """A shipped preset by its name, or one from a file by its path.
+
+    Raises:
+        InputError: If there is none of that name, or a number in it is not as it must be.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = share_path("models") / "presets" / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(preset_names())
+        raise InputError(
+            Problem(message=f'there is no preset "{name}"', suggestion=f"there are: {known}")
+        )
+    documents = read_documents(path)
+    if len(documents) != 1:
+        raise InputError(Problem(message="a preset is one document", file=str(path)))
+    return validate(documents[0], Preset)

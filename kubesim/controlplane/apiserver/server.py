@@ -1,0 +1,256 @@
+"""The API server's verbs: create, get, list, update, update of the status, bind, delete, watch.
+
+Every verb is one atomic step at the instant it is called; what a call costs on the way is the
+client's affair. A write goes: defaulting, admission, validation, registry strategy, store. A write
+that changes nothing is not a write: no new revision, no watch event.
+
+Mirrors: staging/src/k8s.io/apiserver/pkg/endpoints/handlers, pkg/registry/generic/registry/store.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from kubesim.api.corev1 import Namespace, Pod, PodCondition, Service
+from kubesim.api.defaults import set_defaults
+from kubesim.api.metav1 import KubeObject
+from kubesim.api.podutil import set_condition
+from kubesim.api.scheme import SCHEME
+from kubesim.api.validation import validate_object, validate_update
+from kubesim.controlplane.apiserver import errors, registry
+from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
+from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
+from kubesim.facts import ObjectWritten
+from kubesim.sim import Sim
+from kubesim.sim.time import SECOND
+
+K = TypeVar("K", bound=KubeObject)
+
+GENERATED_NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
+GENERATED_NAME_LENGTH = 5
+LONGEST_GENERATED_PREFIX = 63 - GENERATED_NAME_LENGTH
+
+
+class APIServer:
+    """The one API server of a simulated cluster.
+
+    Args:
+        sim: The run.
+        admission: The admission plugins, in order.
+    """
+
+    def __init__(
+        self, sim: Sim, *, admission: tuple[AdmissionPlugin, ...] = DEFAULT_PLUGINS
+    ) -> None:
+        self.store = Store()
+        self._sim = sim
+        self._admission = admission
+        self._uid_rng = sim.rng("apiserver/uid")
+        self._name_rng = sim.rng("apiserver/names")
+        self._services_created = 0
+
+    def get(self, kind: type[K], key: str) -> K:
+        """The object with that key.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        obj = self.store.get(kind, key)
+        if obj is None:
+            raise errors.not_found(SCHEME.resource(kind), key.rpartition("/")[2])
+        return obj
+
+    def list(self, kind: type[K]) -> Iterator[K]:
+        """All objects of a kind, in the order of their creation."""
+        return self.store.values(kind)
+
+    def watch(self, kind: type[K], deliver: Deliver, *, node_name: str | None = None) -> Watch[K]:
+        """Follow a kind from now on; see ``Store.watch``."""
+        return self.store.watch(kind, deliver, node_name=node_name)
+
+    def create(self, obj: K) -> K:
+        """Store a new object.
+
+        Raises:
+            NotFound: If its namespace does not exist.
+            AlreadyExists: If an object of that name does.
+            Forbidden: If admission refuses it.
+            Invalid: If it is not valid.
+        """
+        obj = self._identified(set_defaults(obj))
+        resource = SCHEME.resource(type(obj))
+        if self.store.get(type(obj), obj.key) is not None:
+            raise errors.already_exists(resource, obj.name)
+        if obj.namespace and self.store.get(Namespace, obj.namespace) is None:
+            raise errors.not_found("namespaces", obj.namespace)
+        admitted: KubeObject = obj
+        for plugin in self._admission:
+            admitted = plugin.admit(admitted, self.store)
+        assert isinstance(admitted, type(obj))
+        obj = registry.prepare_for_create(admitted, service_index=self._services_created)
+        self._services_created += isinstance(obj, Service)
+        _raise_if_invalid(obj, validate_object(obj))
+        return self._written("create", self.store.put(obj))
+
+    def update(self, obj: K) -> K:
+        """Replace an object's main resource (everything but its status).
+
+        Raises:
+            NotFound: If it does not exist (any more).
+            Conflict: If it carries a resourceVersion that is not the current one.
+            Invalid: If the new version is not valid, or changes what may not change.
+        """
+        old = self._current(obj)
+        new = registry.prepare_for_update(set_defaults(obj), old)
+        if new == old:
+            return old
+        _raise_if_invalid(new, validate_object(new) + validate_update(new, old))
+        committed = self._written("update", self.store.put(new))
+        return self._finalized(committed)
+
+    def update_status(self, obj: K) -> K:
+        """Replace an object's status.
+
+        Raises:
+            NotFound: If it does not exist (any more).
+            Conflict: If it carries a resourceVersion that is not the current one.
+        """
+        old = self._current(obj)
+        new = registry.prepare_for_status_update(obj, old)
+        if new == old:
+            return old
+        return self._written("update/status", self.store.put(new))
+
+    def patch(self, kind: type[K], key: str, change: Callable[[K], K], *, status: bool = False) -> K:
+        """Change the current version of an object; a patch cannot lose the optimistic lock.
+
+        Args:
+            kind: The kind.
+            key: The object's key.
+            change: Given the current version, returns the wanted one.
+            status: Whether the status subresource is meant.
+        """
+        wanted = change(self.get(kind, key))
+        return self.update_status(wanted) if status else self.update(wanted)
+
+    def bind(self, key: str, node_name: str) -> Pod:
+        """The ``binding`` subresource: assign a pod to a node.
+
+        Raises:
+            NotFound: If the pod is gone.
+            Conflict: If it is being deleted or already has a node.
+        """
+        pod = self.get(Pod, key)
+        if pod.metadata.deletion_timestamp is not None:
+            raise errors.conflict(
+                "pods/binding", pod.name, f"pod {pod.name} is being deleted, cannot be assigned to a host"
+            )
+        if pod.spec.node_name:
+            raise errors.conflict(
+                "pods/binding", pod.name,
+                f'pod {pod.name} is already assigned to node "{pod.spec.node_name}"',
+            )  # fmt: skip
+        scheduled = PodCondition(type="PodScheduled", status="True")
+        bound = pod.replace(
+            spec=pod.spec.replace(node_name=node_name),
+            status=set_condition(pod.status, scheduled, now_ns=self._sim.wall_ns),
+        )
+        return self._written("bind", self.store.put(bound))
+
+    def delete(
+        self,
+        kind: type[K],
+        key: str,
+        *,
+        grace_period_seconds: int | None = None,
+        uid: str | None = None,
+    ) -> None:
+        """Delete an object; a running pod is only marked, its kubelet finishes the deletion.
+
+        Args:
+            kind: The kind.
+            key: The object's key.
+            grace_period_seconds: The grace period to use instead of the pod's own.
+            uid: If given, only an object with this UID is deleted.
+
+        Raises:
+            NotFound: If it does not exist.
+            Conflict: If it is not the object with that UID.
+        """
+        obj = self.get(kind, key)
+        if uid is not None and obj.uid != uid:
+            raise errors.conflict(
+                SCHEME.resource(kind), obj.name,
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj.uid}",
+            )  # fmt: skip
+        grace = registry.grace_period_seconds(obj, grace_period_seconds)
+        if grace == 0 and not obj.metadata.finalizers:
+            self._removed(obj)
+            return
+        already = obj.metadata.deletion_grace_period_seconds
+        if already is not None and already <= grace:
+            return
+        metadata = obj.metadata.replace(
+            deletion_timestamp=self._sim.wall_ns + grace * SECOND,
+            deletion_grace_period_seconds=grace,
+        )
+        self._written("delete", self.store.put(obj.replace(metadata=metadata)))
+
+    def _identified(self, obj: K) -> K:
+        """The object with a namespace, a name, a UID and a creation time."""
+        metadata = obj.metadata
+        if not metadata.name and metadata.generate_name:
+            prefix = metadata.generate_name[:LONGEST_GENERATED_PREFIX]
+            suffix = self._name_rng.letters(GENERATED_NAME_LENGTH, GENERATED_NAME_ALPHABET)
+            metadata = metadata.replace(name=prefix + suffix)
+        namespace = (metadata.namespace or "default") if SCHEME.namespaced(type(obj)) else None
+        metadata = metadata.replace(
+            namespace=namespace,
+            uid=self._uid_rng.uuid(),
+            creation_timestamp=self._sim.wall_ns,
+            resource_version=None,
+            deletion_timestamp=None,
+        )
+        return obj.replace(metadata=metadata)
+
+    def _current(self, obj: K) -> K:
+        old = self.get(type(obj), obj.key)
+        wanted = obj.metadata.resource_version
+        if wanted is not None and wanted != old.metadata.resource_version:
+            raise errors.modified(SCHEME.resource(type(obj)), obj.name)
+        if obj.uid is not None and obj.uid != old.uid:
+            why = f"Precondition failed: UID in precondition: {obj.uid}, UID in object meta: {old.uid}"
+            raise errors.conflict(SCHEME.resource(type(obj)), obj.name, why)
+        return old
+
+    def _finalized(self, obj: K) -> K:
+        """Finish a deletion that was only waiting for its last finalizer."""
+        metadata = obj.metadata
+        waiting = metadata.deletion_timestamp is not None and not metadata.finalizers
+        if waiting and not metadata.deletion_grace_period_seconds:
+            return self._removed(obj)
+        return obj
+
+    def _removed(self, obj: K) -> K:
+        return self._written("delete", self.store.remove(obj))
+
+    def _written(self, verb: str, obj: K) -> K:
+        revision = int(obj.metadata.resource_version or 0)
+        self._sim.emit(
+            ObjectWritten(
+                verb=verb,
+                kind=type(obj).__name__,
+                namespace=obj.namespace or "",
+                name=obj.name,
+                uid=obj.uid or "",
+                resource_version=revision,
+            )
+        )
+        return obj
+
+
+def _raise_if_invalid(obj: KubeObject, problems: list[object]) -> None:
+    if problems:
+        listed = str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
+        raise errors.Invalid(f'{type(obj).__name__} "{obj.name}" is invalid: {listed}')

@@ -1,0 +1,136 @@
+"""A component's connection to the API server: writes that take time and have a rate limit.
+
+Mirrors: staging/src/k8s.io/client-go/rest/request.go (the throttle, then the call).
+Departs: the way there and back is one delay, spent before the commit; a list is read from an
+informer's cache, so it is not modelled as a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kubesim.api.corev1 import Pod
+from kubesim.api.metav1 import KubeObject
+from kubesim.controlplane.apiserver.server import APIServer
+from kubesim.controlplane.client.flowcontrol import TokenBucket
+from kubesim.controlplane.client.informer import Informer
+from kubesim.sim import Sim, SimProcess
+from kubesim.sim.distribution import Distribution
+
+K = TypeVar("K", bound=KubeObject)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """How a component talks to the API server.
+
+    Attributes:
+        qps: Client-side limit of requests a second (``--kube-api-qps``); 0 for none.
+        burst: Client-side burst (``--kube-api-burst``).
+        request_latency: One call, there and back.
+        watch_latency: From a commit to its arrival in an informer.
+    """
+
+    qps: float
+    burst: int
+    request_latency: Distribution
+    watch_latency: Distribution
+
+
+class Client:
+    """A typed client with a rate limit.
+
+    All calls are generators that take virtual time and raise the API server's ``StatusError``s.
+
+    Args:
+        sim: The run.
+        apiserver: The server.
+        component: Who is calling, such as ``kube-scheduler``; owns the random streams.
+        config: Limits and latencies.
+    """
+
+    def __init__(
+        self, sim: Sim, *, apiserver: APIServer, component: str, config: ClientConfig
+    ) -> None:
+        self.component = component
+        self._sim = sim
+        self._apiserver = apiserver
+        self._config = config
+        self._limiter = TokenBucket(qps=config.qps, burst=config.burst)
+        self._rng = sim.rng(f"{component}/client")
+        self._informers: dict[tuple[type[KubeObject], str | None], Informer[KubeObject]] = {}
+
+    def informer(self, kind: type[K], *, node_name: str | None = None) -> Informer[K]:
+        """The component's shared cache of a kind; one watch, however many ask.
+
+        Args:
+            kind: The kind to follow.
+            node_name: For pods: only those bound to that node.
+        """
+        known = self._informers.get((kind, node_name))
+        if known is None:
+            made = Informer(
+                self._sim,
+                apiserver=self._apiserver,
+                kind=kind,
+                latency=self._config.watch_latency,
+                rng=self._sim.rng(f"{self.component}/watch/{kind.__name__}"),
+                node_name=node_name,
+            )
+            self._informers[kind, node_name] = made  # type: ignore[assignment]
+            return made
+        return known  # type: ignore[return-value]
+
+    def stop(self) -> None:
+        """Close every watch: the component is gone."""
+        for informer in self._informers.values():
+            informer.stop()
+
+    def get(self, kind: type[K], key: str) -> SimProcess[K]:
+        """Read one object from the server itself."""
+        return self._request(lambda: self._apiserver.get(kind, key))
+
+    def create(self, obj: K) -> SimProcess[K]:
+        """Create an object; returns it as stored."""
+        return self._request(lambda: self._apiserver.create(obj))
+
+    def update(self, obj: K) -> SimProcess[K]:
+        """Replace an object's main resource; may meet ``Conflict``."""
+        return self._request(lambda: self._apiserver.update(obj))
+
+    def update_status(self, obj: K) -> SimProcess[K]:
+        """Replace an object's status; may meet ``Conflict``."""
+        return self._request(lambda: self._apiserver.update_status(obj))
+
+    def patch(
+        self, kind: type[K], key: str, change: Callable[[K], K], *, status: bool = False
+    ) -> SimProcess[K]:
+        """Change whatever version is current when the call arrives."""
+        return self._request(lambda: self._apiserver.patch(kind, key, change, status=status))
+
+    def bind(self, key: str, node_name: str) -> SimProcess[Pod]:
+        """Assign a pod to a node."""
+        return self._request(lambda: self._apiserver.bind(key, node_name))
+
+    def delete(
+        self,
+        kind: type[K],
+        key: str,
+        *,
+        grace_period_seconds: int | None = None,
+        uid: str | None = None,
+    ) -> SimProcess[None]:
+        """Delete an object, or mark it for its kubelet."""
+        return self._request(
+            lambda: self._apiserver.delete(
+                kind, key, grace_period_seconds=grace_period_seconds, uid=uid
+            )
+        )
+
+    def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
+        wait_ns = self._limiter.reserve(self._sim.now)
+        yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))
+        return commit()

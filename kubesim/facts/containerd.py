@@ -1,0 +1,43 @@
+"""What the container runtime did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubesim.sim.journal import Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriCalled(Fact):
+    """A CRI call ended; ``error`` is empty when it succeeded."""
+
+    node: str
+    method: str
+    pod_uid: str
+    subject: str
+    began_ns: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPulled(Fact):
+    """A layer was downloaded (unless it was there) and unpacked."""
+
+    node: str
+    image: str
+    digest: str
+    size_bytes: int
+    began_ns: int
+    downloaded_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePulled(Fact):
+    """An image is on the node: all layers are downloaded and unpacked."""
+
+    node: str
+    image: str
+    size_bytes: int
+    downloaded_bytes: int
+    began_ns: int
+    resolved_ns: int

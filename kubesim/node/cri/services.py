@@ -1,0 +1,87 @@
+"""The two CRI services as the kubelet sees them.
+
+Mirrors: k8s.io/cri-api pkg/apis/runtime/v1/api.proto, services RuntimeService and ImageService.
+Departs: ``subscribe`` stands for GetContainerEvents; the kubelet uses it to know at which tick of its
+one-second relist there is something to see, never to learn of it earlier than the relist would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from kubesim.node.cri.messages import (
+    ContainerConfig,
+    ContainerStatus,
+    Image,
+    PodSandboxConfig,
+    PodSandboxStatus,
+)
+from kubesim.sim import SimProcess
+
+PodListener = Callable[[str], None]
+"""Called with a pod's UID when something about its sandbox or containers changed."""
+
+
+class RuntimeService(Protocol):
+    """Sandboxes and containers. Every call raises ``CriError`` when the runtime refuses."""
+
+    def run_pod_sandbox(
+        self, config: PodSandboxConfig, runtime_handler: str
+    ) -> SimProcess[str]:
+        """Create and start a sandbox; returns its id."""
+        ...
+
+    def stop_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
+        """Stop the sandbox and everything in it; idempotent."""
+        ...
+
+    def remove_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
+        """Forget a stopped sandbox and its containers; idempotent."""
+        ...
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> SimProcess[PodSandboxStatus]:
+        """The state of one sandbox."""
+        ...
+
+    def create_container(
+        self, pod_sandbox_id: str, config: ContainerConfig, sandbox_config: PodSandboxConfig
+    ) -> SimProcess[str]:
+        """Create a container in a sandbox; returns its id."""
+        ...
+
+    def start_container(self, container_id: str) -> SimProcess[None]:
+        """Start a created container."""
+        ...
+
+    def stop_container(self, container_id: str, timeout_ns: int) -> SimProcess[None]:
+        """SIGTERM, then SIGKILL after ``timeout_ns``; idempotent."""
+        ...
+
+    def remove_container(self, container_id: str) -> SimProcess[None]:
+        """Forget a container, killing it if it runs; idempotent."""
+        ...
+
+    def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:
+        """The containers of a pod, oldest first (ListContainers and ContainerStatus in one)."""
+        ...
+
+    def subscribe(self, listener: PodListener) -> None:
+        """Tell ``listener`` of every change from now on."""
+        ...
+
+
+class ImageService(Protocol):
+    """Images. Every call raises ``CriError`` when the runtime refuses."""
+
+    def image_status(self, image: str) -> SimProcess[Image | None]:
+        """The image if it is on the node."""
+        ...
+
+    def pull_image(self, image: str, sandbox_config: PodSandboxConfig) -> SimProcess[str]:
+        """Bring an image to the node; returns its reference."""
+        ...
+
+    def list_images(self) -> tuple[Image, ...]:
+        """All images on the node, largest first."""
+        ...

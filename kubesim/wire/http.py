@@ -1,0 +1,88 @@
+"""HTTP messages as values, and the side of a connection that answers.
+
+A request is made by a traffic generator or a probe, carried by the network to a pod's address, and
+answered by whatever the shim started there: a workload program or a Wasm module. The answer says
+how long its parts took, because the one who sent the request is the one who writes it down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kubesim.sim.kernel import SimProcess
+
+Headers = tuple[tuple[str, str], ...]
+
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, as it leaves the client.
+
+    Attributes:
+        method: The method in capitals.
+        path: The path, beginning with a slash, without the query.
+        query: The raw query string without the question mark.
+        headers: Name and value pairs in the order they were sent.
+        body: The body, empty when there is none.
+        host: The authority the client named: a Service's name, or an address.
+    """
+
+    method: str = "GET"
+    path: str = "/"
+    query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+    host: str = "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """One response.
+
+    Attributes:
+        status: The status code, 100 to 599.
+        headers: Name and value pairs.
+        body: The body as it came from the program or the module.
+    """
+
+    status: int = 200
+    headers: Headers = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A response and where its time went, in nanoseconds of virtual time.
+
+    Attributes:
+        response: What the client receives.
+        queue_ns: Waiting for a free worker or core inside the pod.
+        instantiate_ns: Creating the Wasm instance that serves this request alone; 0 for a container.
+        execute_ns: Running the handler.
+    """
+
+    response: HttpResponse
+    queue_ns: int = 0
+    instantiate_ns: int = 0
+    execute_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused:
+    """Nobody listens at the address: the pod is gone, or its program is not up yet."""
+
+    reason: str = field(default="connection refused")
+
+
+class Handler(Protocol):
+    """Whatever listens on a port of a pod."""
+
+    def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
+        """Answer one request; a generator that takes virtual time.
+
+        A connection that breaks while it waits (the process died) ends in ``ConnectionRefused``.
+        """
+        ...

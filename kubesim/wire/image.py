@@ -1,0 +1,98 @@
+"""OCI images as values: layers with digests and sizes, and what runs inside.
+
+A real image says what runs by its config and its files. Here a Wasm image carries the module's own
+bytes, and a Linux image carries a model of its program, because nothing but Wasm is really run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kubesim.sim.distribution import Distribution
+
+
+class WasmKind(Enum):
+    """How a module is used."""
+
+    COMMAND = "command"
+    """Run ``_start`` to its end; the container ends with it."""
+    WAGI = "wagi"
+    """Answer each HTTP request with a fresh instance of ``_start``, CGI fashion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer: what is downloaded and unpacked once a node."""
+
+    digest: str
+    size_bytes: int
+    media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxProgram:
+    """A model of a program in a Linux container.
+
+    Attributes:
+        init: From its first instruction until it listens.
+        service: CPU time of one request.
+        workers: How many requests it works on at the same time.
+        memory_bytes: Resident memory when idle.
+        port: Where it listens; 0 when it does not.
+        run_time: How long it runs before it ends; ``None`` when it runs until it is stopped.
+        exit_code: What it ends with.
+        log: Lines it writes once it is up.
+        body: What it answers to every request.
+    """
+
+    init: Distribution
+    service: Distribution
+    workers: int
+    memory_bytes: int
+    port: int = 80
+    run_time: Distribution | None = None
+    exit_code: int = 0
+    log: tuple[str, ...] = ()
+    body: bytes = b"ok\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasmProgram:
+    """A real Wasm module and how it is used."""
+
+    module: bytes = field(repr=False)
+    digest: str
+    kind: WasmKind
+    port: int = 80
+
+
+Program = LinuxProgram | WasmProgram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image in a registry.
+
+    Attributes:
+        name: The reference, with its tag.
+        digest: The manifest's digest.
+        layers: In chain order.
+        program: What a container of it runs.
+    """
+
+    name: str
+    digest: str
+    layers: tuple[Layer, ...]
+    program: Program
+
+    @property
+    def size_bytes(self) -> int:
+        """The compressed size of all layers."""
+        return sum(layer.size_bytes for layer in self.layers)
+
+
+def sha256_digest(data: bytes) -> str:
+    """The OCI digest of some bytes."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
