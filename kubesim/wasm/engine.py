@@ -1,0 +1,362 @@
+"""The engine: takes a module, runs it in a sandbox of its own, and says what became of it.
+
+``load`` turns bytes into a ``Module``: looks at what they are, compiles them or takes the machine code from the cache, and links them
+with WASI. ``run`` makes one fresh instance with its own memory, fuel and output, calls ``_start``, and throws
+the instance away; nothing of a run is left for the next one. Everything a guest can do wrong is a ``Status``.
+
+The same module with the same context, limits and time model gives the same ``Execution``, byte for byte and to
+the unit of fuel, in every process.
+
+Mirrors: runwasi's Engine (crates/containerd-shim-wasm/src/sandbox), wasmtime run.
+Departs: how deep a recursion gets before STACK_OVERFLOW depends on the machine; fuel after a trap is "at
+    least". A refused memory.grow returns -1 to the guest, where a kernel would kill it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubesim.wasm.cache import ArtifactCache, default_directory
+from kubesim.wasm.errors import WasmError
+from kubesim.wasm.execution import (
+    Called,
+    Execution,
+    Limits,
+    Status,
+    TimeModel,
+    TrapInfo,
+    WasiContext,
+)
+from kubesim.wasm.wasi.guest import Guest
+
+if TYPE_CHECKING:
+    from kubesim.wasm.native import Compiled, Ending, ExportedFunction, Session
+
+COMMAND_ENTRY = "_start"
+REACTOR_ENTRY = "_initialize"
+MODULE_BYTES_MAX = 64 * 1024 * 1024
+
+# To see whether a refused memory.grow broke a run, it is run again with this much memory.
+PROBE_MEMORY_BYTES = 1 << 30
+_PROBE_FUEL = 100_000
+
+_MAGIC = b"\0asm"
+_CORE_VERSION = b"\x01\0\0\0"
+_COMPONENT_LAYER = b"\x01\0"
+
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_TIME = TimeModel()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """A module that can be run; equal modules are one object within an engine.
+
+    Attributes:
+        digest: ``sha256:`` and the digest of the bytes.
+        size_bytes: Length of the binary.
+        imports: What it imports, as ``module.name``.
+        exports: Names of everything it exports.
+        from_cache: Its machine code was taken from disk.
+    """
+
+    digest: str
+    size_bytes: int
+    imports: tuple[str, ...]
+    exports: tuple[str, ...]
+    from_cache: bool
+    _compiled: Compiled = field(repr=False)
+
+    @property
+    def is_command(self) -> bool:
+        """It has a ``_start`` to run."""
+        return COMMAND_ENTRY in self.functions
+
+    @property
+    def functions(self) -> dict[str, ExportedFunction]:
+        """Its exported functions by name, with their types."""
+        return self._compiled.functions
+
+
+class Engine:
+    """Loads and runs modules; one a process is enough.
+
+    Args:
+        cache_directory: Where machine code is kept; the user's cache folder by default.
+        use_cache: Whether it is kept at all.
+        module_bytes_max: The largest module that is accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache_directory: Path | None = None,
+        use_cache: bool = True,
+        module_bytes_max: int = MODULE_BYTES_MAX,
+    ) -> None:
+        # Only here, so that a command which runs no module does not load 30 MB of engine.
+        from kubesim.wasm import native  # noqa: PLC0415
+
+        self._native = native.Native()
+        self._new_session = native.Session
+        self._module_bytes_max = module_bytes_max
+        self._modules: dict[str, Module] = {}
+        self._cache: ArtifactCache | None = None
+        if use_cache:
+            directory = cache_directory or default_directory()
+            self._cache = ArtifactCache(directory, settings=native.settings_digest())
+        self.version = f"wasmtime {native.VERSION}"
+
+    def load(self, wasm: bytes) -> Module:
+        """Make a module ready to run.
+
+        Args:
+            wasm: A core module in its binary form.
+
+        Raises:
+            WasmError: The bytes are no such module, or it imports what nobody offers.
+        """
+        digest = f"sha256:{sha256(wasm).hexdigest()}"
+        known = self._modules.get(digest)
+        if known is not None:
+            return known
+        _require_core_module(wasm, bytes_max=self._module_bytes_max)
+        cached = self._cache.read(digest) if self._cache else None
+        binary = self._native.deserialize(cached) if cached is not None else None
+        from_cache = binary is not None
+        if binary is None:
+            binary = self._native.compile(wasm)
+        compiled = self._native.link(binary)
+        if self._cache and not from_cache:
+            self._cache.write(digest, bytes(binary.serialize()))
+        module = Module(
+            digest=digest,
+            size_bytes=len(wasm),
+            imports=compiled.imports,
+            exports=compiled.exports,
+            from_cache=from_cache,
+            _compiled=compiled,
+        )
+        self._modules[digest] = module
+        return module
+
+    def run(
+        self,
+        module: Module,
+        context: WasiContext,
+        limits: Limits = _DEFAULT_LIMITS,
+        *,
+        time: TimeModel = _DEFAULT_TIME,
+        entry: str = COMMAND_ENTRY,
+    ) -> Execution:
+        """Run a module once, in an instance of its own.
+
+        Args:
+            module: What ``load`` returned.
+            context: What the module is given.
+            limits: What it may use.
+            time: What its work costs in virtual time.
+            entry: The exported function to call; it takes and gives nothing.
+        """
+        function = module.functions.get(entry)
+        if function is None or function.parameters or function.results:
+            return _not_started(module, entry)
+        return self._execute(module, context, limits, time, entry=entry).execution
+
+    def call(
+        self,
+        module: Module,
+        export: str,
+        *arguments: float,
+        context: WasiContext | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+        time: TimeModel = _DEFAULT_TIME,
+    ) -> Called:
+        """Call an exported function with numbers, such as ``add`` with 2 and 3, in a fresh instance.
+
+        Args:
+            module: What ``load`` returned.
+            export: The name of the function.
+            *arguments: One number for each parameter. Integers may be given signed or unsigned.
+            context: What the module is given beside them; nothing by default.
+            limits: What it may use.
+            time: What its work costs in virtual time.
+
+        Raises:
+            WasmError: There is no such function, or it takes other arguments.
+        """
+        function = module.functions.get(export)
+        if function is None:
+            raise WasmError(_no_such_function(module, export))
+        if len(arguments) != len(function.parameters):
+            takes = f"takes {len(function.parameters)} arguments, not {len(arguments)}"
+            raise WasmError(f"function {export} {takes}")
+        other = {*function.parameters, *function.results} - {"i32", "i64", "f32", "f64"}
+        if other:
+            raise WasmError(f"function {export} uses {', '.join(sorted(other))}, not only numbers")
+        given = context if context is not None else WasiContext()
+        return self._execute(module, given, limits, time, entry=export, arguments=arguments)
+
+    def _execute(  # noqa: PLR0913 - all of them are what a run consists of
+        self,
+        module: Module,
+        context: WasiContext,
+        limits: Limits,
+        time: TimeModel,
+        *,
+        entry: str,
+        arguments: Sequence[float] = (),
+    ) -> Called:
+        called = self._once(module, context, limits, time, entry=entry, arguments=arguments)
+        execution = called.execution
+        suspicious = execution.status is Status.TRAPPED or (
+            execution.status is Status.EXITED and execution.exit_code != 0
+        )
+        if not suspicious or limits.memory_bytes >= PROBE_MEMORY_BYTES:
+            return called
+        # wasmtime does not tell when it refused a memory.grow. But runs are deterministic: if the same run with
+        # more memory goes differently, and be it by a unit of fuel, then it was refused some.
+        probe_fuel = execution.fuel + module.size_bytes + _PROBE_FUEL
+        roomy = replace(
+            limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=min(limits.fuel, probe_fuel)
+        )
+        probe = self._once(module, context, roomy, time, entry=entry, arguments=arguments)
+        if _course(probe.execution) == _course(execution):
+            return called
+        message = f"the module needs more than {limits.memory_bytes} bytes of memory"
+        trap = execution.trap or TrapInfo(message=message)
+        trap = replace(trap, message=message)
+        return Called(
+            values=(), execution=replace(execution, status=Status.OUT_OF_MEMORY, trap=trap)
+        )
+
+    def _once(  # noqa: PLR0913 - all of them are what a run consists of
+        self,
+        module: Module,
+        context: WasiContext,
+        limits: Limits,
+        time: TimeModel,
+        *,
+        entry: str,
+        arguments: Sequence[float],
+    ) -> Called:
+        fuel = limits.fuel
+        if context.deadline_ns is not None:
+            fuel = max(0, min(fuel, time.fuel_within(context.deadline_ns, 0)))
+        names = [entry]
+        if entry != COMMAND_ENTRY and REACTOR_ENTRY in module.functions and entry != REACTOR_ENTRY:
+            names = [REACTOR_ENTRY, entry]
+        with self._new_session(self._native, limits, fuel) as session:
+            guest = Guest(context, limits, time, memory=session.memory, meter=session)
+            session.guest = guest
+            ending = session.call(module._compiled, names, arguments)
+            execution = _judge(ending, guest, session)
+        return Called(values=ending.values, execution=execution)
+
+
+def _judge(ending: Ending, guest: Guest, session: Session) -> Execution:
+    """Turn how a session ended into what became of the run."""
+    fuel = session.used()
+    elapsed_ns = guest.time.elapsed_ns(fuel, guest.host_calls, guest.sleep_ns)
+    status, trap = _status_of(ending)
+    deadline_ns = guest.context.deadline_ns
+    if status is Status.OUT_OF_FUEL and fuel < guest.limits.fuel:
+        # It had less than its limit because a deadline comes first.
+        assert deadline_ns is not None
+        status = Status.RUNNING
+    if status is Status.RUNNING:
+        assert deadline_ns is not None
+        trap = None
+        elapsed_ns = deadline_ns
+    return Execution(
+        status=status,
+        exit_code=ending.exit.code if ending.exit else 0,
+        output=tuple(guest.output),
+        fuel=fuel,
+        host_calls=guest.host_calls,
+        sleep_ns=guest.sleep_ns,
+        elapsed_ns=elapsed_ns,
+        memory_bytes=session.memory.size_bytes,
+        trap=trap,
+        touched=frozenset(guest.touched),
+        denied=tuple(guest.denied),
+    )
+
+
+_TRAP_STATUS = {
+    "OUT_OF_FUEL": Status.OUT_OF_FUEL,
+    "STACK_OVERFLOW": Status.STACK_OVERFLOW,
+    "ALLOCATION_TOO_LARGE": Status.OUT_OF_MEMORY,
+}
+
+
+def _status_of(ending: Ending) -> tuple[Status, TrapInfo | None]:
+    if ending.exit is not None:
+        return Status.EXITED, None
+    if ending.stop is not None:
+        frames = ending.trap.frames if ending.trap else ()
+        return ending.stop.status, TrapInfo(message=ending.stop.message, frames=frames)
+    if ending.trap is not None:
+        return _TRAP_STATUS.get(ending.trap.code, Status.TRAPPED), ending.trap
+    if ending.refused:
+        too_large = "memory minimum size" in ending.refused
+        status = Status.OUT_OF_MEMORY if too_large else Status.START_FAILED
+        return status, TrapInfo(message=ending.refused)
+    return Status.EXITED, None
+
+
+def _course(execution: Execution) -> tuple[object, ...]:
+    """Everything by which two runs can be told apart."""
+    return (
+        execution.status,
+        execution.exit_code,
+        execution.fuel,
+        execution.host_calls,
+        execution.output,
+    )
+
+
+def _require_core_module(wasm: bytes, *, bytes_max: int) -> None:
+    if len(wasm) > bytes_max:
+        message = f"is too large: {len(wasm)} bytes, at most {bytes_max} are accepted"
+        raise WasmError(message)
+    if not wasm.startswith(_MAGIC):
+        raise WasmError(f"is not a WebAssembly module: {_what_else(wasm)}")
+    version = wasm[4:8]
+    if version == _CORE_VERSION:
+        return
+    if version[2:] == _COMPONENT_LAYER:
+        message = (
+            "is a component; only core modules with WASI preview 1 can be run "
+            "(build it for wasm32-wasip1)"
+        )
+        raise WasmError(message)
+    raise WasmError(f"is not a WebAssembly module: unknown version {version.hex()}")
+
+
+def _what_else(content: bytes) -> str:
+    if not content:
+        return "it is empty"
+    if content.lstrip().startswith((b"(module", b"(component", b";;")):
+        return "it is WebAssembly text; translate it to the binary form first"
+    if content.startswith(b"\x1f\x8b"):
+        return "it is a gzip archive"
+    if content.startswith(b"\x7fELF"):
+        return "it is a machine program (ELF)"
+    return f"it begins with {content[:4].hex()} instead of {_MAGIC.hex()}"
+
+
+def _no_such_function(module: Module, name: str) -> str:
+    offered = ", ".join(sorted(module.functions)) or "none"
+    return f"exports no function {name}; exported functions: {offered}"
+
+
+def _not_started(module: Module, entry: str) -> Execution:
+    message = f"the module {_no_such_function(module, entry)}"
+    if entry in module.functions:
+        message = f"the function {entry} takes or gives values and cannot be an entry point"
+    return Execution(status=Status.START_FAILED, trap=TrapInfo(message=message))
