@@ -2,8 +2,8 @@
 
 API objects are values which the whole cluster shares, so the maps inside them must be as frozen as
 the objects are. A ``FrozenMap`` is a ``dict`` in all that reads (lookups, iteration, equality,
-YAML and JSON writing cost what they cost for a ``dict``), refuses everything that writes, and has a
-hash. What would be a write is a new map: ``labels.set("tier", "web")``.
+YAML and JSON writing cost what they cost for a ``dict``), refuses everything that writes, and has
+a hash. What would be a write is a new map: ``labels.set("tier", "web")``.
 
 Departs: iteration order is the order of insertion, as the manifest had it; Go's maps have none.
 """

@@ -21,7 +21,7 @@ absent, as in Go.
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar, get_origin
+from typing import Annotated, Any, Self, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic.alias_generators import to_camel
@@ -120,7 +120,7 @@ class KubeModel(BaseModel):
         It stands where Go has a struct by value, so that ``pod.spec.node_name`` needs no question
         whether there is a spec. It is one shared object, and not written out.
         """
-        zero = _ZEROS.get(cls)
+        zero: Any = _ZEROS.get(cls)
         if zero is None:
             required = {
                 name: _zero_of(field.annotation)
@@ -128,7 +128,7 @@ class KubeModel(BaseModel):
                 if field.is_required()
             }
             zero = _ZEROS[cls] = cls.model_construct(set(), **required)
-        return zero
+        return cast("Self", zero)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed; everything else is shared with this object.

@@ -182,7 +182,7 @@ def _validate(value: object) -> Quantity:
 
 def _number_text(value: float) -> str:
     """The shortest text of a YAML number, as it would travel in JSON."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if not math.isfinite(value):
         raise QuantityError(_FORMAT_WRONG)
     return repr(int(value)) if value == int(value) else repr(value)
 
