@@ -1,15 +1,15 @@
 """Builds every Wasm module that is committed to this repository, from the source beside it.
 
-The modules are committed with their sources, so that nobody needs a compiler to run a scenario. This program
-is for the one who changes a source, and for the check that a module really comes from its source: builds
-are reproducible, byte for byte, in any folder.
+The modules are committed with their sources, so that nobody needs a compiler to run a scenario.
+This program is for the one who changes a source, and for the check that a module really comes from
+its source: builds are reproducible, byte for byte, in any folder.
 
     python tools/build_modules.py             build all, write the .wasm files and SHA256SUMS
-    python tools/build_modules.py --check     build all elsewhere and compare; exits 1 on a difference
+    python tools/build_modules.py --check     build all and compare; exits 1 on a difference
     python tools/build_modules.py --zig PATH  use this zig instead of installing one
 
-The compiler is zig's clang from PyPI (ziglang, 400 MB on disk), put into a private environment in the
-user's cache folder. The first build takes half a minute, as zig compiles its C library.
+The compiler is zig's clang from PyPI (ziglang, 400 MB on disk), put into a private environment in
+the user's cache folder. The first build takes half a minute, as zig compiles its C library.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LIBRARY = ("-target", "wasm32-freestanding", "-O2", "-s", "-nostdlib", "-Wl,--no
 
 @dataclass(frozen=True)
 class Build:
-    """One module: its source, what it is compiled with, and the folder whose SHA256SUMS lists it."""
+    """One module: its source, its flags, and the folder whose SHA256SUMS lists it."""
 
     source: str
     flags: tuple[str, ...]
@@ -49,7 +49,9 @@ class Build:
 
 
 BUILDS = (
-    Build("scenarios/mixed-pool/modules/greeter/greeter.c", COMMAND, "scenarios/mixed-pool/modules"),
+    Build(
+        "scenarios/mixed-pool/modules/greeter/greeter.c", COMMAND, "scenarios/mixed-pool/modules"
+    ),
     Build("scenarios/mixed-pool/modules/report/report.c", COMMAND, "scenarios/mixed-pool/modules"),
     Build("tests/fixtures/wasm/arith.c", LIBRARY, "tests/fixtures/wasm"),
     Build("tests/fixtures/wasm/files.c", COMMAND, "tests/fixtures/wasm"),
@@ -87,7 +89,9 @@ def sums(built: dict[Path, bytes]) -> dict[Path, str]:
         digest = hashlib.sha256(built[build.wasm]).hexdigest()
         name = build.wasm.relative_to(folder).as_posix()
         lines.setdefault(folder / SUMS, []).append(f"{digest}  {name}\n")
-    return {path: "".join(sorted(text, key=lambda line: line[66:])) for path, text in lines.items()}
+    return {
+        path: "".join(sorted(text, key=lambda line: line[66:])) for path, text in lines.items()
+    }
 
 
 def main() -> int:

@@ -1,9 +1,11 @@
 """Machine code on disk, so that a module is compiled once and not once a process.
 
-Compiling costs about 0.8 ms for each kilobyte of a module, taking its machine code from disk a tenth of a millisecond. An
-entry is named after the module, the engine's version and all its settings, and begins with a digest of what
-follows: a torn, cut or foreign file is ignored and written anew. The folder belongs to the user alone, since what is
-in it is executed; one that others can write to, or that cannot be written at all, means working without a cache.
+Compiling costs about 0.8 ms for each kilobyte of a module, taking its machine code from disk a
+tenth of a millisecond. An entry is named after the module, the engine's version and all its
+settings, and begins with a digest of what
+follows: a torn, cut or foreign file is ignored and written anew. The folder belongs to the user
+alone, since what is in it is executed; one that others can write to, or that cannot be written at
+all, means working without a cache.
 
 Mirrors: wasmtime's own compilation cache (crates/cache).
 Departs: nothing is ever thrown away; a module of 100 KB leaves about 430 KB.

@@ -1,15 +1,16 @@
 """The engine: takes a module, runs it in a sandbox of its own, and says what became of it.
 
-``load`` turns bytes into a ``Module``: looks at what they are, compiles them or takes the machine code from the cache, and links them
-with WASI. ``run`` makes one fresh instance with its own memory, fuel and output, calls ``_start``, and throws
-the instance away; nothing of a run is left for the next one. Everything a guest can do wrong is a ``Status``.
+``load`` turns bytes into a ``Module``: looks at what they are, compiles them or takes the machine
+code from the cache, and links them with WASI. ``run`` makes one fresh instance with its own
+memory, fuel and output, calls ``_start``, and throws the instance away; nothing of a run is left
+for the next one. Everything a guest can do wrong is a ``Status``.
 
-The same module with the same context, limits and time model gives the same ``Execution``, byte for byte and to
-the unit of fuel, in every process.
+The same module with the same context, limits and time model gives the same ``Execution``, byte for
+byte and to the unit of fuel, in every process.
 
 Mirrors: runwasi's Engine (crates/containerd-shim-wasm/src/sandbox), wasmtime run.
-Departs: how deep a recursion gets before STACK_OVERFLOW depends on the machine; fuel after a trap is "at
-    least". A refused memory.grow returns -1 to the guest, where a kernel would kill it.
+Departs: how deep a recursion gets before STACK_OVERFLOW depends on the machine; fuel after a trap
+    is "at least". A refused memory.grow returns -1 to the guest, where a kernel would kill it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Module:
         imports: What it imports, as ``module.name``.
         exports: Names of everything it exports.
         from_cache: Its machine code was taken from disk.
+        compiled: Its machine code.
     """
 
     digest: str
@@ -69,7 +71,7 @@ class Module:
     imports: tuple[str, ...]
     exports: tuple[str, ...]
     from_cache: bool
-    _compiled: Compiled = field(repr=False)
+    compiled: Compiled = field(repr=False)
 
     @property
     def is_command(self) -> bool:
@@ -79,7 +81,7 @@ class Module:
     @property
     def functions(self) -> dict[str, ExportedFunction]:
         """Its exported functions by name, with their types."""
-        return self._compiled.functions
+        return self.compiled.functions
 
 
 class Engine:
@@ -139,7 +141,7 @@ class Engine:
             imports=compiled.imports,
             exports=compiled.exports,
             from_cache=from_cache,
-            _compiled=compiled,
+            compiled=compiled,
         )
         self._modules[digest] = module
         return module
@@ -165,7 +167,8 @@ class Engine:
         function = module.functions.get(entry)
         if function is None or function.parameters or function.results:
             return _not_started(module, entry)
-        return self._execute(module, context, limits, time, entry=entry).execution
+        run = _Run(module, context, limits, time, entry)
+        return self._execute(run).execution
 
     def call(
         self,
@@ -176,7 +179,7 @@ class Engine:
         limits: Limits = _DEFAULT_LIMITS,
         time: TimeModel = _DEFAULT_TIME,
     ) -> Called:
-        """Call an exported function with numbers, such as ``add`` with 2 and 3, in a fresh instance.
+        """Call an exported function with numbers in a fresh instance, such as ``add`` with 2, 3.
 
         Args:
             module: What ``load`` returned.
@@ -199,63 +202,60 @@ class Engine:
         if other:
             raise WasmError(f"function {export} uses {', '.join(sorted(other))}, not only numbers")
         given = context if context is not None else WasiContext()
-        return self._execute(module, given, limits, time, entry=export, arguments=arguments)
+        return self._execute(_Run(module, given, limits, time, export, arguments))
 
-    def _execute(  # noqa: PLR0913 - all of them are what a run consists of
-        self,
-        module: Module,
-        context: WasiContext,
-        limits: Limits,
-        time: TimeModel,
-        *,
-        entry: str,
-        arguments: Sequence[float] = (),
-    ) -> Called:
-        called = self._once(module, context, limits, time, entry=entry, arguments=arguments)
+    def _execute(self, run: _Run) -> Called:
+        called = self._once(run)
         execution = called.execution
-        suspicious = execution.status is Status.TRAPPED or (
+        failed = execution.status is Status.TRAPPED or (
             execution.status is Status.EXITED and execution.exit_code != 0
         )
-        if not suspicious or limits.memory_bytes >= PROBE_MEMORY_BYTES:
+        if not failed or not self._lacked_memory(run, execution):
             return called
-        # wasmtime does not tell when it refused a memory.grow. But runs are deterministic: if the same run with
-        # more memory goes differently, and be it by a unit of fuel, then it was refused some.
-        probe_fuel = execution.fuel + module.size_bytes + _PROBE_FUEL
-        roomy = replace(
-            limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=min(limits.fuel, probe_fuel)
-        )
-        probe = self._once(module, context, roomy, time, entry=entry, arguments=arguments)
-        if _course(probe.execution) == _course(execution):
-            return called
-        message = f"the module needs more than {limits.memory_bytes} bytes of memory"
-        trap = execution.trap or TrapInfo(message=message)
-        trap = replace(trap, message=message)
-        return Called(
-            values=(), execution=replace(execution, status=Status.OUT_OF_MEMORY, trap=trap)
-        )
+        message = f"the module needs more than {run.limits.memory_bytes} bytes of memory"
+        trap = replace(execution.trap or TrapInfo(message=""), message=message)
+        verdict = replace(execution, status=Status.OUT_OF_MEMORY, trap=trap)
+        return Called(values=(), execution=verdict)
 
-    def _once(  # noqa: PLR0913 - all of them are what a run consists of
-        self,
-        module: Module,
-        context: WasiContext,
-        limits: Limits,
-        time: TimeModel,
-        *,
-        entry: str,
-        arguments: Sequence[float],
-    ) -> Called:
+    def _lacked_memory(self, run: _Run, execution: Execution) -> bool:
+        """Whether a failed run had been refused memory.
+
+        The engine does not tell. But runs are deterministic: if the same run with more memory goes
+        another way, and be it by a unit of fuel, then it was refused some. It may use no more fuel
+        than the first one did, so that it cannot fill much of what it is given.
+        """
+        if run.limits.memory_bytes >= PROBE_MEMORY_BYTES:
+            return False
+        fuel = min(run.limits.fuel, execution.fuel + run.module.size_bytes + _PROBE_FUEL)
+        roomy = replace(run.limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=fuel)
+        probe = self._once(replace(run, limits=roomy)).execution
+        return _course(probe) != _course(execution)
+
+    def _once(self, run: _Run) -> Called:
+        context, limits = run.context, run.limits
         fuel = limits.fuel
         if context.deadline_ns is not None:
-            fuel = max(0, min(fuel, time.fuel_within(context.deadline_ns, 0)))
-        names = [entry]
-        if entry != COMMAND_ENTRY and REACTOR_ENTRY in module.functions and entry != REACTOR_ENTRY:
-            names = [REACTOR_ENTRY, entry]
+            fuel = max(0, min(fuel, run.time.fuel_within(context.deadline_ns, 0)))
+        is_reactor = run.entry != COMMAND_ENTRY and REACTOR_ENTRY in run.module.functions
+        names = [REACTOR_ENTRY, run.entry] if is_reactor else [run.entry]
         with self._new_session(self._native, limits, fuel) as session:
-            guest = Guest(context, limits, time, memory=session.memory, meter=session)
+            guest = Guest(context, limits, run.time, memory=session.memory, meter=session)
             session.guest = guest
-            ending = session.call(module._compiled, names, arguments)
+            ending = session.call(run.module.compiled, names, run.arguments)
             execution = _judge(ending, guest, session)
         return Called(values=ending.values, execution=execution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Everything that decides what a run does."""
+
+    module: Module
+    context: WasiContext
+    limits: Limits
+    time: TimeModel
+    entry: str
+    arguments: Sequence[float] = ()
 
 
 def _judge(ending: Ending, guest: Guest, session: Session) -> Execution:

@@ -1,13 +1,14 @@
 """The nouns of this room: what a module is given, what it may use up, and what became of it.
 
-Comes in: a ``WasiContext`` (arguments, environment, input, clock, seed, granted directories), ``Limits`` (how much of
-everything) and a ``TimeModel`` (what the work costs in virtual time). Goes out: an ``Execution``, a
-plain value that says how the run ended, what it printed and when, and what it used. Nothing here knows of
-an engine, so that every other room can speak of executions without loading one.
+Comes in: a ``WasiContext`` (arguments, environment, input, clock, seed, granted directories),
+``Limits`` (how much of everything) and a ``TimeModel`` (what the work costs in virtual time). Goes
+out: an ``Execution``, a plain value that says how the run ended, what it printed and when, and
+what it used. Nothing here knows of an engine, so that every other room can speak of executions
+without loading one.
 
 Mirrors: WASI preview 1 (the arguments of a command), wasmtime's ``StoreLimits``.
-Departs: virtual time is charged by fuel and host calls; real code has no such constant, its speed per
-    unit of fuel varied by 2.7x between workloads when it was measured.
+Departs: virtual time is charged by fuel and host calls; real code has no such constant, its speed
+    per unit of fuel varied by 2.7x between workloads when it was measured.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ FILES = "fs"
 class Status(Enum):
     """How a run ended.
 
-    Only ``EXITED`` has an exit code of the module's own. ``RUNNING`` is the run that was still going
-    when the simulation ended; it is no failure.
+    Only ``EXITED`` has an exit code of the module's own. ``RUNNING`` is the run that was still
+    going when the simulation ended; it is no failure.
     """
 
     EXITED = "exited"
@@ -50,7 +51,8 @@ class Status(Enum):
 class Limits:
     """How much of everything one run may use; each limit has its own ``Status``.
 
-    The defaults contained 25 hostile modules in under 250 ms each on two cores at 2e8 fuel. Fuel alone is not
+    The defaults contained 25 hostile modules in under 250 ms each on two cores at 2e8 fuel. Fuel
+    alone is not
     enough: six units of it buy a host call that costs 5 to 20 us of Python.
 
     Attributes:
@@ -78,11 +80,10 @@ class Limits:
 class TimeModel:
     """What a run costs in virtual time; a modelling choice to state, not a law of nature.
 
-    Attributes:
-        fuel_per_us: Units of fuel that one microsecond of an unshared core executes. Measured natively:
-            6,500 to 17,700, by workload.
-        host_call_ns: Nanoseconds that a WASI call takes; at least 1, so that every look at the clock sees
-            a later time and a guest that spins on it comes to an end.
+    Attributes: fuel_per_us: Units of fuel that one microsecond of an unshared core executes.
+        Measured natively: 6,500 to 17,700, by workload. host_call_ns: Nanoseconds that a WASI call
+        takes; at least 1, so that every look at the clock sees a later time and a guest that spins
+        on it comes to an end.
     """
 
     fuel_per_us: int = 8_000
@@ -101,7 +102,7 @@ class TimeModel:
         return self.cpu_ns(fuel, host_calls) + sleep_ns
 
     def fuel_within(self, cpu_ns: int, host_calls: int) -> int:
-        """The most fuel that may be used so that work and host calls fit into ``cpu_ns``; may be negative."""
+        """The most fuel that leaves work and host calls within ``cpu_ns``; may be negative."""
         return (cpu_ns - host_calls * self.host_call_ns) * self.fuel_per_us // NS_PER_US
 
 
@@ -109,17 +110,14 @@ class TimeModel:
 class WasiContext:
     """What a module is given. Nothing is granted that is not in here.
 
-    Attributes:
-        args: The arguments, the program's own name first.
-        env: Environment variables in the order in which the guest sees them.
-        stdin: All of standard input.
-        start_ns: The virtual wall clock when the run starts, in nanoseconds since 1970.
-        seed: Key of the stream that ``random_get`` reads.
-        seed_is_input: The seed was derived from nothing but the run's seed and the other inputs here, so that a
-            run which reads random bytes is still a function of its input, and worth remembering.
-        deadline_ns: Nanoseconds after the start at which the simulation ends and with it the run;
-            ``None`` when it never does.
-        preopens: Directories that the guest may read, by the path under which it finds them.
+    Attributes: args: The arguments, the program's own name first. env: Environment variables in
+        the order in which the guest sees them. stdin: All of standard input. start_ns: The virtual
+        wall clock when the run starts, in nanoseconds since 1970. seed: Key of the stream that
+        ``random_get`` reads. seed_is_input: The seed was derived from nothing but the run's seed
+        and the other inputs here, so that a run which reads random bytes is still a function of
+        its input, and worth remembering. deadline_ns: Nanoseconds after the start at which the
+        simulation ends and with it the run; ``None`` when it never does. preopens: Directories
+        that the guest may read, by the path under which it finds them.
     """
 
     args: tuple[str, ...] = ("module",)
@@ -169,10 +167,9 @@ class Denied:
 class TrapInfo:
     """Why the guest was stopped.
 
-    Attributes:
-        code: The engine's name for the trap in capitals, such as ``UNREACHABLE``; empty when the host stopped it.
-        message: One sentence.
-        frames: Names of the guest's functions, innermost first; ``func[7]`` where the module has no names.
+    Attributes: code: The engine's name for the trap in capitals, such as ``UNREACHABLE``; empty
+        when the host stopped it. message: One sentence. frames: Names of the guest's functions,
+        innermost first; ``func[7]`` where the module has no names.
     """
 
     code: str = ""
@@ -184,20 +181,16 @@ class TrapInfo:
 class Execution:
     """What became of one run.
 
-    Attributes:
-        status: How it ended.
-        exit_code: The module's exit code; 0 when it returned. Meaningful only for ``EXITED``.
-        output: Everything it wrote, in the order and at the virtual times it wrote it.
-        fuel: Units of work; after a trap the engine knows only what had been counted, so "at least".
-        host_calls: Calls of WASI functions.
-        sleep_ns: Virtual nanoseconds it slept.
-        elapsed_ns: Virtual nanoseconds from start to end.
-        memory_bytes: Linear memory at the end, which is its peak as memories never shrink; 0 when the
-            module does not export its memory.
-        trap: Why it was stopped; ``None`` when it ended by itself.
+    Attributes: status: How it ended. exit_code: The module's exit code; 0 when it returned.
+        Meaningful only for ``EXITED``. output: Everything it wrote, in the order and at the
+        virtual times it wrote it. fuel: Units of work; after a trap the engine knows only what had
+        been counted, so "at least". host_calls: Calls of WASI functions. sleep_ns: Virtual
+        nanoseconds it slept. elapsed_ns: Virtual nanoseconds from start to end. memory_bytes:
+        Linear memory at the end, which is its peak as memories never shrink; 0 when the module
+        does not export its memory. trap: Why it was stopped; ``None`` when it ended by itself.
         touched: What its result may depend on beside its input: ``clock`` (wall time), ``random``,
-            ``fs``; ``monotonic`` is in it for the reader's sake, it depends on nothing.
-        denied: What it tried and was not granted.
+        ``fs``; ``monotonic`` is in it for the reader's sake, it depends on nothing. denied: What
+        it tried and was not granted.
     """
 
     status: Status

@@ -1,9 +1,11 @@
 """Directories that exist only in memory: all of the file system that a guest can ever see.
 
-A pod's volumes become a ``Directory`` here, are granted to the module as a preopened directory, and
-are read-only: a path is looked up in a tree of names, and no name of the real machine is in it.
+A pod's volumes become a ``Directory`` here, are granted to the module as a preopened directory,
+and are read-only: a path is looked up in a tree of names, and no name of the real machine is in
+it.
 
-Mirrors: WASI preview 1's preopened directories; a ConfigMap or Secret volume as a container sees it.
+Mirrors: WASI preview 1's preopened directories; a ConfigMap or Secret volume as a container sees
+    it.
 Departs: read-only, no symbolic links, all times are zero.
 """
 
@@ -40,7 +42,7 @@ class Directory:
         return _grow(sorted(files.items()), at="")
 
     def find(self, names: tuple[str, ...]) -> Directory | File | None:
-        """The node at this path of plain names (no ``.``, no ``..``); ``None`` when there is none."""
+        """The node at a path of plain names, no ``.`` or ``..``; ``None`` when there is none."""
         node: Directory | File | None = self
         for name in names:
             if not isinstance(node, Directory):

@@ -1,15 +1,18 @@
 """The engine room: the only file that touches wasmtime, its private parts included.
 
-wasmtime's public Python API makes every host call cost about nine microseconds and every request about 250, most of it in
-conversions. Here the same C functions are called with plain numbers instead, which makes it about 90. The
-price is the use of two private modules (``_bindings`` for the layouts, ``_ffi`` for the library), so the
-exact version is asserted, and nothing of it leaves this file: what goes out are ``Compiled`` modules and ``Session`` runs.
+wasmtime's public Python API makes every host call cost about nine microseconds and every request
+about 250, most of it in conversions. Here the same C functions are called with plain numbers
+instead, which makes it about 90. The price is the use of two private modules (``_bindings`` for
+the layouts, ``_ffi`` for the library), so the exact version is asserted, and nothing of it leaves
+this file: what goes out are ``Compiled`` modules and ``Session`` runs.
 
 Invariant: settings never come from a user. An impossible combination aborts the whole process.
-Invariant: a memory never moves (the whole 4 GiB are reserved), so its address is asked for once a run.
+Invariant: a memory never moves (the whole 4 GiB are reserved), so its address is asked for once a
+    run.
 
 Mirrors: wasmtime's C API (wasmtime/{store,linker,instance,func,memory,trap}.h).
-Departs: no pooling allocator (it saves 2 of 13 us), no epochs (a wall clock), no WASI of wasmtime's own.
+Departs: no pooling allocator (it saves 2 of 13 us), no epochs (a wall clock), no WASI of
+    wasmtime's own.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from struct import Struct
-from typing import Any
+from typing import Any, Self
 
 import wasmtime
 from wasmtime import _bindings as bindings
@@ -122,7 +125,7 @@ def settings_digest() -> str:
 
 
 def _foreign(name: str, result: Any, *parameters: Any) -> Callable[..., Any]:
-    """A function of the C library with plain types, beside the slower one that wasmtime declares."""
+    """A function of the C library with plain types; the one wasmtime declares is slower."""
     return ctypes.CFUNCTYPE(result, *parameters)((name, ffi.dll))
 
 
@@ -194,7 +197,7 @@ class Native:
             raise WasmError(message) from None
 
     def deserialize(self, artifact: bytes) -> wasmtime.Module | None:
-        """Take up machine code that ``compile`` made earlier; ``None`` if it does not fit this engine.
+        """Take up machine code made earlier; ``None`` if it does not fit this engine.
 
         Args:
             artifact: Bytes that this very user's kubesim wrote: they are executed as they are.
@@ -252,7 +255,7 @@ class Native:
         return callback
 
     def _bridge(self, function: HostFunction) -> Callable[[Any, int, int, int], int | None]:
-        """What the engine calls: takes raw values, hands on plain numbers, writes the error number back."""
+        """What the engine calls: raw values in, plain numbers on, the error number back."""
         layout = Struct("<" + "".join(_RAW_LAYOUT[letter] for letter in function.parameters))
         call, unpack, size = function.call, layout.unpack, layout.size
         string_at, result_at = ctypes.string_at, c_int32.from_address
@@ -269,7 +272,7 @@ class Native:
                     errno = call(guest, *unpack(string_at(raw, size)))
                 except Fault:
                     errno = Errno.EFAULT
-            except BaseException as error:  # noqa: BLE001 - it must not cross the C frames below
+            except BaseException as error:
                 session.raised = error
                 return _trap_new(b"stopped by the host", 19)  # type: ignore[no-any-return]
             result_at(raw).value = errno
@@ -327,14 +330,16 @@ class LinearMemory:
         self.write(address, value.to_bytes(8, "little"))
 
     def _bound(self, found: bool) -> None:
-        if found and self._extern.kind == _MEMORY_KIND:
+        # A structure of ctypes gives its fields as plain numbers, whatever their declaration says.
+        kind: Any = self._extern.kind
+        if found and kind == _MEMORY_KIND:
             offset = type(self._extern).of.offset
             self.handle = ctypes.addressof(self._extern) + offset
             self.base = _memory_data(self._context, self.handle) or 0
             self._known_bytes = _memory_size(self._context, self.handle)
 
     def _look_again(self, end: int) -> None:
-        """A memory only grows, so what was inside once is inside for ever; anything else is looked up."""
+        """A memory only grows: what was inside once is inside for ever, the rest is looked up."""
         if not self.handle:
             raise Stop(Status.TRAPPED, "the module exports no memory for WASI to work on")
         self._known_bytes = _memory_size(self._context, self.handle)
@@ -361,14 +366,12 @@ class Session:
         self._left = c_uint64()
         error = _set_fuel(self._context, fuel)
         assert error is None
-        _store_limiter(
-            self._store, limits.memory_bytes, limits.table_elements, 1, TABLES_MAX, 1
-        )
+        _store_limiter(self._store, limits.memory_bytes, limits.table_elements, 1, TABLES_MAX, 1)
         self.memory = LinearMemory(self._context)
         self.guest: Guest
         self.raised: BaseException | None = None
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         self._native.enter(self)
         return self
 
@@ -419,7 +422,8 @@ class Session:
         name = function.name.encode()
         found = _instance_export(self._context, byref(instance), name, len(name), byref(extern))
         assert found, function.name
-        assert extern.kind == _FUNCTION_KIND, function.name
+        kind: Any = extern.kind
+        assert kind == _FUNCTION_KIND, function.name
         slots = max(len(function.parameters), len(function.results))
         packed = b"".join(_packed(function, arguments))
         raw = ctypes.create_string_buffer(packed, slots * _RAW_BYTES or 1)
@@ -439,8 +443,8 @@ class Session:
             pointer = ctypes.cast(trap, ctypes.POINTER(bindings.wasm_trap_t))
             info = _trap_info(wasmtime.Trap._from_ptr(pointer))  # noqa: SLF001
         if error is not None:
-            pointer = ctypes.cast(error, ctypes.POINTER(bindings.wasmtime_error_t))
-            refused = _one_line(wasmtime.WasmtimeError._from_ptr(pointer))  # noqa: SLF001
+            cause = ctypes.cast(error, ctypes.POINTER(bindings.wasmtime_error_t))
+            refused = _one_line(wasmtime.WasmtimeError._from_ptr(cause))  # noqa: SLF001
         raised = self.raised
         if isinstance(raised, Exit):
             return Ending(exit=raised)

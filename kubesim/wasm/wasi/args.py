@@ -1,4 +1,4 @@
-"""Arguments and environment: two lists of strings that the guest asks the size of, and then copies.
+"""Arguments and environment: strings whose size the guest asks for, and which it then copies.
 
 Mirrors: args_* and environ_* of wasi_snapshot_preview1.witx.
 """

@@ -1,7 +1,7 @@
 """Clocks: the simulation's wall clock, and three that begin with the run.
 
-Every reading is later than the one before, because asking takes time, too: a guest that spins until
-a time has come does come to its end.
+Every reading is later than the one before, because asking takes time, too: a guest that spins
+until a time has come does come to its end.
 
 Mirrors: clock_* of wasi_snapshot_preview1.witx.
 Departs: wasmtime's own host has no CPU-time clocks; here they count fuel and host calls.

@@ -1,7 +1,8 @@
 """What a descriptor number of the guest stands for.
 
-Four kinds and no more: standard input, one of the two outputs, an open file, an open directory. 0, 1 and 2 are
-given, the granted directories follow from 3 on, and whatever the guest opens takes the lowest free number.
+Four kinds and no more: standard input, one of the two outputs, an open file, an open directory. 0,
+1 and 2 are given, the granted directories follow from 3 on, and whatever the guest opens takes the
+lowest free number.
 
 Mirrors: the descriptor table of wasmtime's crates/wasi/src/p1.rs.
 """
@@ -42,8 +43,8 @@ class Input:
 
     data: bytes
     position: int = 0
-    # A container's streams are pipes. Only a terminal is a character device, and libc asks: on a pipe
-    # it writes in blocks, on a terminal in lines.
+    # A container's streams are pipes. Only a terminal is a character device, and libc asks: on a
+    # pipe it writes in blocks, on a terminal in lines.
     filetype = FILETYPE_UNKNOWN
     rights = FD_READ | FD_FILESTAT_GET | POLL_FD_READWRITE
     inherited = 0

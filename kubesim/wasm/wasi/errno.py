@@ -1,6 +1,7 @@
 """The error numbers of WASI preview 1 that a host without a real machine behind it can return.
 
-Mirrors: ``errno`` in wasi_snapshot_preview1.witx (the numbers are alphabetical there, not POSIX's).
+Mirrors: ``errno`` in wasi_snapshot_preview1.witx (the numbers are alphabetical there, not
+    POSIX's).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Descriptors: reading, writing, seeking, and the questions that libc asks about them.
 
 Mirrors: fd_* of wasi_snapshot_preview1.witx.
-Departs: nothing can be written but the two output streams; sizes, times and rights cannot be changed.
+Departs: nothing can be written but the two output streams; sizes, times and rights cannot be
+    changed.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def fd_read(guest: Guest, fd: int, iovs: int, count: int, read: int) -> int:
     return Errno.SUCCESS
 
 
-def fd_pread(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def fd_pread(  # noqa: PLR0917 - the standard's parameters
     guest: Guest, fd: int, iovs: int, count: int, offset: int, read: int
 ) -> int:
     """Read from a given place of a file."""
@@ -83,9 +84,7 @@ def fd_pread(  # noqa: PLR0913, PLR0917 - the standard's parameters
     return Errno.SUCCESS
 
 
-def fd_pwrite(  # noqa: PLR0913, PLR0917 - the standard's parameters
-    guest: Guest, fd: int, _iovs: int, _count: int, _offset: int, _written: int
-) -> int:
+def fd_pwrite(guest: Guest, fd: int, _iovs: int, _count: int, _offset: int, _written: int) -> int:
     """Write to a given place of a file: no file here can be written."""
     descriptor = guest.descriptors.get(fd)
     return Errno.EBADF if isinstance(descriptor, OpenFile) else _not_a_file(descriptor)
@@ -131,10 +130,10 @@ def fd_renumber(guest: Guest, source: int, target: int) -> int:
     return Errno.SUCCESS
 
 
-def fd_readdir(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def fd_readdir(  # noqa: PLR0917 - the standard's parameters
     guest: Guest, fd: int, buffer: int, length: int, cookie: int, used: int
 ) -> int:
-    """List a directory from the given entry on; the last entry may be cut, and is then asked for again."""
+    """List a directory from an entry on; the last one may be cut, and is asked for again."""
     descriptor = guest.descriptors.get(fd)
     if not isinstance(descriptor, OpenDirectory):
         return Errno.EBADF if descriptor is None else Errno.ENOTDIR

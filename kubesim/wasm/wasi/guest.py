@@ -1,11 +1,13 @@
-"""The state of one run, as the WASI functions see it: its clock, its open descriptors, what it has used.
+"""The state of one run, as the WASI functions see it: clock, descriptors, what it has used.
 
-Virtual time is not kept, it is computed: fuel used so far, host calls so far and nanoseconds slept make the
-time since the start. So a guest that only computes moves the clock, and one that asks for the time moves it, too.
+Virtual time is not kept, it is computed: fuel used so far, host calls so far and nanoseconds slept
+make the time since the start. So a guest that only computes moves the clock, and one that asks for
+the time moves it, too.
 
 Invariant: the clock never goes back, and no two host calls see the same time.
-Invariant: a run that is cut at a deadline has printed exactly what an uncut one prints before that time. That is why
-fuel is withdrawn as soon as host calls and sleeps have used up the time that it stood for.
+Invariant: a run that is cut at a deadline has printed exactly what an uncut one prints before that
+time. That is why fuel is withdrawn as soon as host calls and sleeps have used up the time that it
+stood for.
 
 Mirrors: wasmtime's ``WasiCtx`` and ``Store`` data.
 Departs: host calls take a constant time, whatever they do.
@@ -47,7 +49,7 @@ class Stop(Exception):  # noqa: N818 - a verdict, not an error
 
 
 class Memory(Protocol):
-    """The guest's linear memory. Addresses are unsigned; whatever is not inside raises ``Fault``."""
+    """The guest's linear memory; addresses are unsigned, one outside raises ``Fault``."""
 
     def read(self, address: int, length: int) -> bytes:
         """Copy bytes out of the guest."""
@@ -119,7 +121,9 @@ class Guest:
         self.meter = meter
         self.args = [arg.encode("utf-8", "surrogateescape") + b"\0" for arg in context.args]
         self.env = [f"{k}={v}".encode("utf-8", "surrogateescape") + b"\0" for k, v in context.env]
-        self.descriptors: dict[int, Descriptor] = first_descriptors(context.stdin, context.preopens)
+        self.descriptors: dict[int, Descriptor] = first_descriptors(
+            context.stdin, context.preopens
+        )
         self.output: list[OutputChunk] = []
         self.output_bytes = 0
         self.host_calls = 0
@@ -128,9 +132,11 @@ class Guest:
         self.random_draws = 0
         self.touched: set[str] = set()
         self.denied: list[Denied] = []
-        # Before this much time in host calls and sleeps no deadline can be missed, whatever the fuel.
+        # With less time than this in host calls and sleeps, no fuel can miss the deadline.
         deadline_ns = context.deadline_ns
-        self._horizon_ns = None if deadline_ns is None else deadline_ns - time.cpu_ns(limits.fuel, 0)
+        self._horizon_ns = (
+            None if deadline_ns is None else deadline_ns - time.cpu_ns(limits.fuel, 0)
+        )
 
     def begin_call(self) -> None:
         """Count a host call; stop the run if it was one too many or comes too late."""

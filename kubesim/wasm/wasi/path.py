@@ -1,7 +1,8 @@
 """Paths: looked up inside a granted directory, and nowhere else.
 
-A path is taken apart into names before anything is looked up. A ``..`` that would leave the granted directory, and a path that
-begins at the root, are refused with ENOTCAPABLE and recorded as denied. What would change the tree is EROFS.
+A path is taken apart into names before anything is looked up. A ``..`` that would leave the
+granted directory, and a path that begins at the root, are refused with ENOTCAPABLE and recorded as
+denied. What would change the tree is EROFS.
 
 Mirrors: path_* of wasi_snapshot_preview1.witx.
 Departs: wasmtime answers an escape with EPERM; the standard's own word for it is ENOTCAPABLE.
@@ -11,7 +12,13 @@ from __future__ import annotations
 
 from kubesim.wasm.execution import FILES
 from kubesim.wasm.filetree import Directory, File
-from kubesim.wasm.wasi.descriptors import FD_WRITE, Descriptor, OpenDirectory, OpenFile, lowest_free
+from kubesim.wasm.wasi.descriptors import (
+    FD_WRITE,
+    Descriptor,
+    OpenDirectory,
+    OpenFile,
+    lowest_free,
+)
 from kubesim.wasm.wasi.errno import Errno
 from kubesim.wasm.wasi.fd import filestat
 from kubesim.wasm.wasi.guest import Guest
@@ -54,7 +61,7 @@ def path_open(  # noqa: PLR0913, PLR0917 - the standard's parameters
     return Errno.SUCCESS
 
 
-def path_filestat_get(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def path_filestat_get(
     guest: Guest, fd: int, _lookup: int, path: int, length: int, stat: int
 ) -> int:
     """Size and kind of what is at a path."""
@@ -68,7 +75,7 @@ def path_filestat_get(  # noqa: PLR0913, PLR0917 - the standard's parameters
     return Errno.SUCCESS
 
 
-def path_readlink(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def path_readlink(
     guest: Guest, fd: int, path: int, length: int, _buffer: int, _size: int, _used: int
 ) -> int:
     """Where a symbolic link leads: there are none."""
@@ -93,14 +100,21 @@ def path_unlink_file(guest: Guest, fd: int, path: int, length: int) -> int:
     return _read_only(guest, "path_unlink_file", fd, path, length)
 
 
-def path_filestat_set_times(  # noqa: PLR0913, PLR0917 - the standard's parameters
-    guest: Guest, fd: int, _lookup: int, path: int, length: int, _atime: int, _mtime: int, _flags: int
+def path_filestat_set_times(
+    guest: Guest,
+    fd: int,
+    _lookup: int,
+    path: int,
+    length: int,
+    _atime: int,
+    _mtime: int,
+    _flags: int,
 ) -> int:
     """Change the times of a file: refused."""
     return _read_only(guest, "path_filestat_set_times", fd, path, length)
 
 
-def path_link(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def path_link(
     guest: Guest,
     _old_fd: int,
     _old_lookup: int,
@@ -114,14 +128,14 @@ def path_link(  # noqa: PLR0913, PLR0917 - the standard's parameters
     return _read_only(guest, "path_link", fd, path, length)
 
 
-def path_rename(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def path_rename(
     guest: Guest, fd: int, path: int, length: int, _new_fd: int, _new_path: int, _new_length: int
 ) -> int:
     """Rename a file: refused."""
     return _read_only(guest, "path_rename", fd, path, length)
 
 
-def path_symlink(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def path_symlink(
     guest: Guest, _target: int, _target_length: int, fd: int, path: int, length: int
 ) -> int:
     """Create a symbolic link: refused."""
@@ -148,7 +162,7 @@ def _resolve(guest: Guest, function: str, fd: int, path: int, length: int) -> Fo
 
 
 def names_from(here: tuple[str, ...], path: str) -> tuple[str, ...] | None:
-    """Follow a relative path from a place in a tree; ``None`` when it leaves the tree on its way."""
+    """Follow a relative path from a place in a tree; ``None`` when it leaves the tree."""
     names = list(here)
     for part in path.split("/"):
         if part == "..":
@@ -174,7 +188,9 @@ def _refusal(node: File | Directory | None, flags: int, rights: int) -> Errno:
     return Errno.SUCCESS
 
 
-def _descriptor(node: File | Directory, start: OpenDirectory, names: tuple[str, ...]) -> Descriptor:
+def _descriptor(
+    node: File | Directory, start: OpenDirectory, names: tuple[str, ...]
+) -> Descriptor:
     if isinstance(node, File):
         return OpenFile(node)
     return OpenDirectory(node, root=start.root, names=names)

@@ -1,7 +1,8 @@
 """Waiting: the one call of preview 1 in which time passes while nothing is computed.
 
-A guest subscribes to clocks and descriptors. Descriptors are always ready (input is all there, output never blocks);
-if it waits for clocks only, virtual time moves on to the first that is due, and all that are due then are reported.
+A guest subscribes to clocks and descriptors. Descriptors are always ready (input is all there,
+output never blocks); if it waits for clocks only, virtual time moves on to the first that is due,
+and all that are due then are reported.
 
 Mirrors: poll_oneoff of wasi_snapshot_preview1.witx.
 """

@@ -1,7 +1,7 @@
 """Random bytes: a stream that the caller's seed decides and nothing else.
 
-Each draw is SHAKE-256 of the seed and the number of the draw. It is not a secret from anyone, only well mixed, and the
-same on every machine.
+Each draw is SHAKE-256 of the seed and the number of the draw. It is not a secret from anyone, only
+well mixed, and the same on every machine.
 
 Mirrors: random_get of wasi_snapshot_preview1.witx.
 """

@@ -14,16 +14,14 @@ def sock_accept(guest: Guest, fd: int, _flags: int, _accepted: int) -> int:
     return _refuse(guest, "sock_accept", fd)
 
 
-def sock_recv(  # noqa: PLR0913, PLR0917 - the standard's parameters
+def sock_recv(
     guest: Guest, fd: int, _iovs: int, _count: int, _flags: int, _received: int, _out_flags: int
 ) -> int:
     """Receive from a socket: refused."""
     return _refuse(guest, "sock_recv", fd)
 
 
-def sock_send(  # noqa: PLR0913, PLR0917 - the standard's parameters
-    guest: Guest, fd: int, _iovs: int, _count: int, _flags: int, _sent: int
-) -> int:
+def sock_send(guest: Guest, fd: int, _iovs: int, _count: int, _flags: int, _sent: int) -> int:
     """Send to a socket: refused."""
     return _refuse(guest, "sock_send", fd)
 

@@ -1,7 +1,7 @@
 """The complete surface of WASI preview 1: 46 functions, each with its parameters.
 
-A module may import any of them, and nothing else. ``i`` stands for a 32-bit and ``l`` for a 64-bit integer; all
-functions return an error number, except ``proc_exit``, which does not return.
+A module may import any of them, and nothing else. ``i`` stands for a 32-bit and ``l`` for a 64-bit
+integer; all functions return an error number, except ``proc_exit``, which does not return.
 
 Mirrors: wasi_snapshot_preview1.witx.
 """
@@ -15,7 +15,7 @@ from kubesim.wasm.wasi import args, clock, fd, path, poll, proc, random, sock
 
 MODULE = "wasi_snapshot_preview1"
 
-# Part of every key under which a result is remembered: raise it when an answer of a function changes.
+# Part of every key under which a result is remembered: raise it when an answer changes.
 HOST_ABI_VERSION = 1
 
 
