@@ -6,13 +6,24 @@ Mirrors: staging/src/k8s.io/apimachinery/pkg/util/intstr.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, StrictInt
+from pydantic import PlainValidator, WithJsonSchema
 
 __all__ = ["IntOrString", "scaled_value"]
 
-IntOrString = Annotated[StrictInt | str, Field(union_mode="left_to_right")]
+
+def _validate(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("expected integer or string")  # pydantic wants a ValueError
+    return value
+
+
+IntOrString = Annotated[
+    int | str,
+    PlainValidator(_validate),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+]
 """An ``int``, or a ``str`` such as ``"25%"``."""
 
 _PERCENT = re.compile(r"[0-9]+%", re.ASCII)
