@@ -81,7 +81,7 @@ class FrozenMap(dict[K, V], Generic[K, V]):
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        key_type, value_type = get_args(source)
+        key_type, value_type = get_args(source) or (Any, Any)
         entries = core_schema.dict_schema(
             handler.generate_schema(key_type), handler.generate_schema(value_type)
         )

@@ -31,14 +31,14 @@ def parse_time(text: str) -> int:
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f'"{text}" is not an RFC 3339 time such as "2026-01-01T00:00:00Z"')
+        raise ValueError('must be an RFC 3339 time such as "2026-01-01T00:00:00Z"')
     year, month, day, hour, minute, second = (int(match.group(i)) for i in range(1, 7))
     if hour > 23 or minute > 59 or second > 59:
-        raise ValueError(f'"{text}" is not a time: hour, minute or second out of range')
+        raise ValueError("hour, minute or second out of range")
     try:
         days = date(year, month, day).toordinal() - _EPOCH_ORDINAL
     except ValueError as error:
-        raise ValueError(f'"{text}" is not a date: {error}') from None
+        raise ValueError(f"{error}, in an RFC 3339 time") from None
     seconds = days * _DAY_SECONDS + hour * 3600 + minute * 60 + second
     if match.group(8):
         offset = int(match.group(9)) * 3600 + int(match.group(10)) * 60

@@ -26,7 +26,7 @@ import yaml
 
 from kubesim.errors import InputError, Problem
 
-__all__ = ["Document", "KeyPath", "Source", "format_path", "read_paths", "read_text"]
+__all__ = ["Document", "KeyPath", "Source", "format_path", "read_paths", "read_text", "resolve"]
 
 KeyPath = tuple[str | int, ...]
 """Where in a document: ``("spec", "containers", 0, "image")``."""
@@ -297,15 +297,15 @@ class _Reader:
 
 
 def _is_text(event: Any) -> bool:
-    return not event.implicit[0] or type(_resolve(event.value)) is str
+    return not event.implicit[0] or type(resolve(event.value)) is str
 
 
 def _scalar(event: Any) -> Any:
     if event.implicit[0]:
-        return _resolve(event.value)
+        return resolve(event.value)
     if event.implicit[1] or event.tag in _TEXT_TAGS:
         return event.value
-    value = _resolve(event.value)
+    value = resolve(event.value)
     if event.tag == "tag:yaml.org,2002:float" and type(value) is int:
         return value
     if event.tag in _TAG_TYPES and type(value) is _TAG_TYPES[event.tag]:
@@ -339,7 +339,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 @lru_cache(maxsize=2**16)
-def _resolve(text: str) -> Any:
+def resolve(text: str) -> Any:
     """What a plain scalar means: null, a boolean, a number, or the text itself."""
     if text and text[0] not in _FIRST:
         return text
@@ -399,7 +399,7 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
 
 
 def _key_text(node: yaml.ScalarNode) -> str:
-    value = _resolve(node.value) if node.style is None else node.value
+    value = resolve(node.value) if node.style is None else node.value
     if isinstance(value, bool):
         return "true" if value else "false"
     return node.value if value is None else str(value)

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import KubeModel
+from kubesim.manifests.reading import resolve
 
 __all__ = ["dump", "to_data"]
 
@@ -69,7 +70,7 @@ _Dumper.add_representer(
 def _style_of(text: str) -> str | None:
     if "\n" in text:
         return "|"
-    return "'" if text in _AMBIGUOUS else None
+    return "'" if text in _BOOLEANS or type(resolve(text)) is not str else None
 
 
-_AMBIGUOUS = frozenset(["y", "Y", "n", "N"])
+_BOOLEANS = frozenset("yYnN")

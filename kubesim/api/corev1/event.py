@@ -6,7 +6,7 @@ Mirrors: staging/src/k8s.io/api/core/v1/types.go.
 from typing import Literal
 
 from kubesim.api.corev1.references import ObjectReference
-from kubesim.api.metav1 import KubeObject, MicroTime, Time
+from kubesim.api.metav1 import KubeObject, MicroTime, ObjectMeta, Time
 from kubesim.api.model import Int32, KubeModel
 
 
@@ -29,6 +29,7 @@ class Event(KubeObject):
 
     api_version: Literal["v1"] = "v1"
     kind: Literal["Event"] = "Event"
+    metadata: ObjectMeta
     involved_object: ObjectReference
     reason: str | None = None
     message: str | None = None
