@@ -236,7 +236,8 @@ class Engine:
         fuel = limits.fuel
         if context.deadline_ns is not None:
             fuel = max(0, min(fuel, run.time.fuel_within(context.deadline_ns, 0)))
-        is_reactor = run.entry != COMMAND_ENTRY and REACTOR_ENTRY in run.module.functions
+        is_reactor = REACTOR_ENTRY in run.module.functions
+        is_reactor = is_reactor and run.entry not in {COMMAND_ENTRY, REACTOR_ENTRY}
         names = [REACTOR_ENTRY, run.entry] if is_reactor else [run.entry]
         with self._new_session(self._native, limits, fuel) as session:
             guest = Guest(context, limits, run.time, memory=session.memory, meter=session)
@@ -264,9 +265,9 @@ def _judge(ending: Ending, guest: Guest, session: Session) -> Execution:
     elapsed_ns = guest.time.elapsed_ns(fuel, guest.host_calls, guest.sleep_ns)
     status, trap = _status_of(ending)
     deadline_ns = guest.context.deadline_ns
-    if status is Status.OUT_OF_FUEL and fuel < guest.limits.fuel:
-        # It had less than its limit because a deadline comes first.
-        assert deadline_ns is not None
+    cut = session.exhausted() and fuel < guest.limits.fuel
+    if deadline_ns is not None and (cut or elapsed_ns >= deadline_ns):
+        # Its fuel was less than its limit, because a deadline comes first.
         status = Status.RUNNING
     if status is Status.RUNNING:
         assert deadline_ns is not None

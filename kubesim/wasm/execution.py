@@ -131,6 +131,7 @@ class WasiContext:
 
     def __post_init__(self) -> None:
         assert self.start_ns >= 0, self.start_ns
+        assert self.deadline_ns is None or self.deadline_ns >= 0, self.deadline_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,6 +391,10 @@ class Session:
             self._granted = max(total, used)
             _set_fuel(self._context, self._granted - used)
 
+    def exhausted(self) -> bool:
+        """Whether all fuel is used; the guest is stopped at its next check at the latest."""
+        return self.used() >= self._granted
+
     def call(
         self, compiled: Compiled, names: Sequence[str], arguments: Sequence[int | float]
     ) -> Ending:

@@ -73,6 +73,9 @@ class Meter(Protocol):
     def restrict(self, total: int) -> None:
         """Let the whole run use no more than ``total``."""
 
+    def exhausted(self) -> bool:
+        """Whether all fuel is used; the guest is stopped at its next check at the latest."""
+
 
 class Guest:
     """One run from the inside.
@@ -162,8 +165,13 @@ class Guest:
         """Let virtual time pass."""
         assert duration_ns >= 0, duration_ns
         self.sleep_ns = min(self.sleep_ns + duration_ns, SLEEP_NS_MAX)
-        if self._horizon_ns is not None:
-            self._keep_deadline()
+        deadline_ns = self.context.deadline_ns
+        if deadline_ns is None:
+            return
+        late_ns = self.elapsed_ns() - deadline_ns
+        if late_ns >= 0:
+            self.sleep_ns -= min(late_ns, duration_ns)
+        self._keep_deadline()
 
     def put(self, stream: str, data: bytes) -> None:
         """Record output; stops the run at the limit, after what still fits."""
@@ -194,6 +202,7 @@ class Guest:
     def _keep_deadline(self) -> None:
         deadline_ns = self.context.deadline_ns
         assert deadline_ns is not None
-        if self.elapsed_ns() >= deadline_ns:
+        # The engine checks fuel now and then. All of it used means that the deadline has passed.
+        if self.elapsed_ns() >= deadline_ns or self.meter.exhausted():
             raise Stop(Status.RUNNING, "the simulation ended first")
         self.meter.restrict(self.time.fuel_within(deadline_ns - self.sleep_ns, self.host_calls))
