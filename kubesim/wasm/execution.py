@@ -61,7 +61,8 @@ class Limits:
         fuel: Units of work; about 8 to a nanosecond of this engine's machine code.
         output_bytes: Standard output and standard error together.
         host_calls: Calls of WASI functions.
-        host_bytes: Bytes that WASI functions copy into the guest (input, files, random).
+        host_bytes: Bytes that WASI functions copy into the guest or look through for it: input,
+            files, random bytes, paths, lists of buffers and subscriptions at 64 bytes an entry.
     """
 
     memory_bytes: int = 64 * 1024 * 1024

@@ -16,7 +16,8 @@ Mirrors: nothing in a cluster; real hosts execute every request.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from kubesim.wasm.engine import COMMAND_ENTRY, Engine, Module
 from kubesim.wasm.execution import (
@@ -143,6 +144,18 @@ class Memo:
             _, (_, forgotten) = self._known.popitem(last=False)
             self._bytes -= forgotten
         return True
+
+
+def with_input_seed(context: WasiContext, *, run_seed: bytes, module: Module) -> WasiContext:
+    """The same context, its seed made of the run's seed, the module and the input alone.
+
+    Most modules draw random bytes only to seed their hash tables. With this seed such a run is a
+    function of its input again, and can be replayed.
+    """
+    digest = blake2b(run_seed, digest_size=32)
+    given = (module.digest, context.args, context.env, context.stdin, tuple(context.preopens))
+    digest.update(repr(given).encode("utf-8", "surrogateescape"))
+    return replace(context, seed=digest.digest(), seed_is_input=True)
 
 
 def _size_bytes(context: WasiContext, execution: Execution) -> int:

@@ -503,7 +503,8 @@ def _one_line(error: Exception) -> str:
     """The last cause of an error chain, without its indentation and numbers."""
     lines = [line.strip() for line in str(error).splitlines()]
     causes = [line.removeprefix("0: ").removeprefix("1: ") for line in lines if line]
-    return "; ".join(line for line in causes if line != "Caused by:")
+    said = {"Caused by:", "failed to parse WebAssembly module"}
+    return "; ".join(line for line in causes if line not in said) or "it cannot be parsed"
 
 
 def _unknown_imports(unknown: Sequence[tuple[str, str]]) -> str:

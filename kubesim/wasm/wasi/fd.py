@@ -141,6 +141,7 @@ def fd_readdir(  # noqa: PLR0917 - the standard's parameters
     here = descriptor.node
     above = descriptor.root.find(descriptor.names[:-1]) or here
     entries = [(".", here), ("..", above), *here.entries.items()]
+    guest.take_entries(len(entries))
     listing = bytearray()
     for number, (name, node) in enumerate(entries[cookie:], start=cookie + 1):
         encoded = name.encode()
@@ -252,6 +253,7 @@ def filestat(node: File | Directory) -> bytes:
 
 
 def _buffers(guest: Guest, iovs: int, count: int) -> list[tuple[int, int]]:
+    guest.take_entries(count)
     raw = guest.memory.read(iovs, count * _IOVEC.size)
     return list(_IOVEC.iter_unpack(raw))
 

@@ -25,6 +25,8 @@ from kubesim.wasm.wasi.errno import Errno
 SLEEP_NS_MAX = 1 << 62
 # A guest that is refused over and over again needs no endless list of it.
 DENIED_MAX = 100
+# A call that brings a list of a thousand buffers takes a thousand times as long as one with one.
+ENTRY_BYTES = 64
 
 
 class Fault(Exception):  # noqa: N818 - it is the guest's fault, and becomes its EFAULT
@@ -184,11 +186,15 @@ class Guest:
             message = f"more than {self.limits.output_bytes} bytes of output"
             raise Stop(Status.OUTPUT_LIMIT, message)
 
+    def take_entries(self, count: int) -> None:
+        """Account for a list that the host is about to go through."""
+        self.take(count * ENTRY_BYTES)
+
     def take(self, length: int) -> None:
         """Account for bytes that the host is about to make or copy for the guest."""
         self.host_bytes += length
         if self.host_bytes > self.limits.host_bytes:
-            message = f"host calls copied more than {self.limits.host_bytes} bytes"
+            message = f"host calls handled more than {self.limits.host_bytes} bytes"
             raise Stop(Status.HOST_CALL_LIMIT, message)
 
     def deny(self, function: str, target: str, errno: Errno) -> Errno:

@@ -146,6 +146,7 @@ def _resolve(guest: Guest, function: str, fd: int, path: int, length: int) -> Fo
     """The directory a path starts from and the names from its root on, or why there are none."""
     if length > PATH_BYTES_MAX:
         return Errno.ENAMETOOLONG
+    guest.take(length)
     text = guest.memory.read(path, length).decode("utf-8", "replace")
     start = guest.descriptors.get(fd)
     if start is None:

@@ -33,6 +33,7 @@ def poll_oneoff(guest: Guest, subscriptions: int, events: int, count: int, writt
     """Wait until something of what the guest subscribed to has happened."""
     if not 0 < count <= SUBSCRIPTIONS_MAX:
         return Errno.EINVAL
+    guest.take_entries(count)
     raw = guest.memory.read(subscriptions, count * _SUBSCRIPTION.size)
     waits: list[tuple[int, bytes]] = []
     for at in range(0, len(raw), _SUBSCRIPTION.size):

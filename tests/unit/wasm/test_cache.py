@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -95,4 +94,4 @@ def test_the_environment_chooses_the_folder(monkeypatch, tmp_path):
     assert tmp_path / "wasm" == default_directory()
     monkeypatch.delenv("KUBESIM_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert os.path.join("kubesim", "wasm") in str(default_directory())
+    assert tmp_path / "kubesim" / "wasm" == default_directory()

@@ -13,7 +13,8 @@ from kubesim.wasm import Engine, WasmError
 
 def test_importing_kubesim_loads_no_engine():
     """Neither kubesim nor its Wasm room loads wasmtime before an engine is made."""
-    code = "import sys, kubesim, kubesim.wasm.memo, kubesim.wasm.wagi; print('wasmtime' in sys.modules)"
+    rooms = "kubesim, kubesim.wasm.memo, kubesim.wasm.wagi"
+    code = f"import sys, {rooms}; print('wasmtime' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
 
     assert b"False\n" == printed
@@ -84,7 +85,7 @@ def test_an_unknown_import_is_named(load):
 
 def test_an_import_with_another_signature_is_refused(load):
     """WASI functions have the parameters of the standard."""
-    with pytest.raises(WasmError, match="does not fit WASI preview 1: .*fd_close"):
+    with pytest.raises(WasmError, match=r"does not fit WASI preview 1: .*fd_close"):
         load("wrong_signature")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubesim.wasm import Directory, Limits, Status, TimeModel, WasiContext
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.memo import Memo, with_input_seed
 
 LIMITS = Limits(fuel=60_000_000)
 TIME = TimeModel()
@@ -69,6 +69,21 @@ def test_only_functions_of_their_input_are_replayed(engine, load, name, first, s
         memo.run(load(name), context, LIMITS, time=TIME)
 
     assert (hits, 2 - hits) == (memo.statistics.hits, memo.statistics.misses)
+
+
+def test_a_seed_made_from_the_input_makes_random_runs_replayable(engine, load):
+    """Equal inputs draw equal bytes, at any time; another input or run draws others."""
+    memo, module = Memo(engine), load("prints_random")
+    questions = ((b"run", b"", 0), (b"run", b"", 7), (b"run", b"input", 0), (b"other", b"", 0))
+    answers = []
+    for run_seed, stdin, start_ns in questions:
+        context = WasiContext(stdin=stdin, start_ns=start_ns)
+        seeded = with_input_seed(context, run_seed=run_seed, module=module)
+        answers.append(memo.run(module, seeded, LIMITS, time=TIME).stdout)
+
+    assert answers[0] == answers[1]
+    assert 3 == len(set(answers))
+    assert 1 == memo.statistics.hits
 
 
 def test_files_are_never_replayed(engine, load):

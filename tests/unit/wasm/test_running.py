@@ -11,7 +11,7 @@ import pytest
 
 from kubesim.wasm import Limits, Status, TimeModel, WasiContext, WasmError
 
-SMALL = Limits(memory_bytes=32 * 1024 * 1024, fuel=20_000_000, host_calls=1_000)
+SMALL = Limits(memory_bytes=32 * 2**20, fuel=20_000_000, host_calls=1_000, host_bytes=4 * 2**20)
 
 
 def test_exported_functions_take_and_give_numbers(engine, load):
@@ -77,6 +77,7 @@ def test_an_exit_code_is_the_modules_own(engine, load):
         ("output_vector", Status.OUTPUT_LIMIT),
         ("host_call_spam", Status.HOST_CALL_LIMIT),
         ("random_spam", Status.HOST_CALL_LIMIT),
+        ("poll_spam", Status.HOST_CALL_LIMIT),
         ("no_memory", Status.TRAPPED),
         ("bad_pointers", Status.EXITED),
         ("spins_until_later", Status.EXITED),
@@ -123,7 +124,7 @@ def test_a_trap_names_the_functions(engine, load):
 
 
 def test_no_thread_is_started(engine, load):
-    """Neither compiling nor running starts a thread: wasmtime's own WASI, which does, is not used."""
+    """Neither compiling nor running starts a thread, as wasmtime's own WASI would."""
     engine.run(load("report"), WasiContext(args=("report", "1000")))
     tasks = Path("/proc/self/task")
     if not tasks.exists():

@@ -20,7 +20,7 @@ def test_the_surface_is_complete():
 
 
 def test_clocks_are_virtual_and_always_later(engine, load):
-    """The wall clock is the start plus what the run took; the monotonic clock begins with the run."""
+    """The wall clock is the start plus what the run took; the other begins with the run."""
     execution = engine.run(load("prints_clock"), WasiContext(start_ns=10**18))
     first_ns, second_ns, monotonic_ns = unpack("<QQQ", execution.stdout)
 
@@ -100,7 +100,7 @@ def test_a_granted_directory_cannot_be_written(engine, load):
 
 @pytest.mark.parametrize("granted", [{}, {"/config": CONFIG}])
 def test_an_escape_is_refused_and_recorded(engine, load, granted):
-    """A path out of the granted directory is ENOTCAPABLE (76); with no directory at all, EBADF (8)."""
+    """A path out of the granted directory is ENOTCAPABLE (76); with none granted, EBADF (8)."""
     execution = engine.run(load("path_escape"), WasiContext(preopens=granted))
     denied = execution.denied[0]
 
@@ -156,7 +156,7 @@ def test_a_cut_run_is_the_beginning_of_the_whole_one(engine, load, name):
     """Whatever the deadline, what was printed before it is what the whole run prints before it."""
     whole = engine.run(load(name), WasiContext())
     assert Status.EXITED is whole.status
-    for part in range(0, 41):
+    for part in range(41):
         deadline_ns = whole.elapsed_ns * part // 40 + part % 3
         cut = engine.run(load(name), WasiContext(deadline_ns=deadline_ns))
         expected = tuple(chunk for chunk in whole.output if chunk.at_ns < deadline_ns)
