@@ -32,10 +32,11 @@ from kubesim.wasm.execution import (
     TrapInfo,
     WasiContext,
 )
+from kubesim.wasm.exports import ExportedFunction
 from kubesim.wasm.wasi.guest import Guest
 
 if TYPE_CHECKING:
-    from kubesim.wasm.native import Compiled, Ending, ExportedFunction, Session
+    from kubesim.wasm.native import Compiled, Ending, Session
 
 COMMAND_ENTRY = "_start"
 REACTOR_ENTRY = "_initialize"
@@ -198,9 +199,9 @@ class Engine:
         if len(arguments) != len(function.parameters):
             takes = f"takes {len(function.parameters)} arguments, not {len(arguments)}"
             raise WasmError(f"function {export} {takes}")
-        other = {*function.parameters, *function.results} - {"i32", "i64", "f32", "f64"}
-        if other:
-            raise WasmError(f"function {export} uses {', '.join(sorted(other))}, not only numbers")
+        if function.other_types:
+            kinds = ", ".join(function.other_types)
+            raise WasmError(f"function {export} uses {kinds}, not only numbers")
         given = context if context is not None else WasiContext()
         return self._execute(_Run(module, given, limits, time, export, arguments))
 

@@ -33,6 +33,7 @@ from wasmtime import _ffi as ffi
 from kubesim.errors import SimulationError
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Limits, Status, TrapInfo
+from kubesim.wasm.exports import RAW_BYTES, ExportedFunction
 from kubesim.wasm.wasi.errno import Errno
 from kubesim.wasm.wasi.guest import Exit, Fault, Guest, Stop
 from kubesim.wasm.wasi.table import FUNCTIONS, MODULE, HostFunction
@@ -64,17 +65,6 @@ SETTINGS: dict[str, bool | int | str] = {
 # A C compiler makes one table, a linker of several languages a few.
 TABLES_MAX = 16
 FRAMES_MAX = 32
-
-ValueTypes = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedFunction:
-    """An exported function: its name and the types it takes and gives, such as ``i32``."""
-
-    name: str
-    parameters: ValueTypes
-    results: ValueTypes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +148,7 @@ _HostCallback = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_void_p, c_size_
 _FUNCTION_KIND = ffi.WASMTIME_EXTERN_FUNC.value
 _MEMORY_KIND = ffi.WASMTIME_EXTERN_MEMORY.value
 
-# A raw value takes 16 bytes, as it may be a vector.
-_RAW_BYTES = 16
 _RAW_LAYOUT = {"i": "I12x", "l": "Q8x"}
-_VALUE_LAYOUT = {
-    "i32": Struct("<i12x"),
-    "i64": Struct("<q8x"),
-    "f32": Struct("<f12x"),
-    "f64": Struct("<d8x"),
-}
-_INTEGER_BITS = {"i32": 32, "i64": 64}
 
 
 class Native:
@@ -429,14 +410,14 @@ class Session:
         kind: Any = extern.kind
         assert kind == _FUNCTION_KIND, function.name
         slots = max(len(function.parameters), len(function.results))
-        packed = b"".join(_packed(function, arguments))
-        raw = ctypes.create_string_buffer(packed, slots * _RAW_BYTES or 1)
+        packed = function.pack(arguments)
+        raw = ctypes.create_string_buffer(packed, slots * RAW_BYTES or 1)
         trap = c_void_p()
         handle = ctypes.addressof(extern) + type(extern).of.offset
         error = _call(self._context, handle, raw, slots, byref(trap))
         ending = self._ending(error, trap)
         if ending.returned and function.results:
-            return Ending(values=_unpacked(function, raw.raw))
+            return Ending(values=function.unpack(raw.raw))
         return ending
 
     def _ending(self, error: int | None, trap: c_void_p) -> Ending:
@@ -468,26 +449,6 @@ def _address(pointer: Any) -> int:
     address = ctypes.cast(pointer, c_void_p).value
     assert address is not None
     return address
-
-
-def _packed(function: ExportedFunction, arguments: Sequence[int | float]) -> list[bytes]:
-    packed = []
-    for kind, argument in zip(function.parameters, arguments, strict=True):
-        bits = _INTEGER_BITS.get(kind)
-        value = argument
-        if bits is not None:
-            # Wasm's integers have no sign of their own: 2**32 - 1 and -1 are the same i32.
-            wrapped = int(argument) & ((1 << bits) - 1)
-            value = wrapped - (1 << bits) if wrapped >> (bits - 1) else wrapped
-        packed.append(_VALUE_LAYOUT[kind].pack(value))
-    return packed
-
-
-def _unpacked(function: ExportedFunction, raw: bytes) -> tuple[int | float, ...]:
-    return tuple(
-        _VALUE_LAYOUT[kind].unpack_from(raw, number * _RAW_BYTES)[0]
-        for number, kind in enumerate(function.results)
-    )
 
 
 def _trap_info(trap: wasmtime.Trap) -> TrapInfo:
