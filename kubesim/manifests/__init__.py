@@ -6,6 +6,7 @@ errors look the same. Everything that can be wrong with input ends in one ``Inpu
 carries all problems, each with file, line, column and, where there is one, a suggestion.
 """
 
+from kubesim.manifests.checking import check
 from kubesim.manifests.decoding import (
     Decoder,
     Manifest,
@@ -16,15 +17,15 @@ from kubesim.manifests.decoding import (
     validate,
 )
 from kubesim.manifests.problems import closest
-from kubesim.manifests.reading import Document, KeyPath, Source, read_paths, read_text
+from kubesim.manifests.reading import Document, Source, read_paths, read_text
 from kubesim.manifests.writing import dump, to_data
 
 __all__ = [
     "Decoder",
     "Document",
-    "KeyPath",
     "Manifest",
     "Source",
+    "check",
     "closest",
     "decode",
     "dump",

@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from kubesim.api.fielderrors import KeyPath
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import KubeModel
 from kubesim.api.scheme import KUBERNETES, Resource, Scheme
 from kubesim.errors import InputError, Problem
 from kubesim.manifests.problems import describe, problems_of, type_at
-from kubesim.manifests.reading import Document, KeyPath, read_paths, read_text
+from kubesim.manifests.reading import Document, read_paths, read_text
 
 __all__ = ["Decoder", "Manifest", "decode", "load", "load_documents", "load_text", "validate"]
 

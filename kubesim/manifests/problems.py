@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from kubesim.api.fielderrors import KeyPath, format_path
 from kubesim.errors import Problem
-from kubesim.manifests.reading import Document, KeyPath, format_path
+from kubesim.manifests.reading import Document
 
 __all__ = ["closest", "problems_of", "type_at"]
 

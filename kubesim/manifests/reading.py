@@ -24,12 +24,10 @@ from typing import Any
 
 import yaml
 
+from kubesim.api.fielderrors import KeyPath, format_path
 from kubesim.errors import InputError, Problem
 
-__all__ = ["Document", "KeyPath", "Source", "format_path", "read_paths", "read_text", "resolve"]
-
-KeyPath = tuple[str | int, ...]
-"""Where in a document: ``("spec", "containers", 0, "image")``."""
+__all__ = ["Document", "Source", "read_paths", "read_text", "resolve"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -107,22 +105,6 @@ class Document:
             path=format_path(path),
             suggestion=suggestion,
         )
-
-
-def format_path(path: KeyPath) -> str:
-    """A path as Kubernetes writes it: ``spec.containers[0].image``, ``metadata.labels[a/b]``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif _PLAIN_KEY.fullmatch(part):
-            text += f".{part}" if text else part
-        else:
-            text += f"[{part}]"
-    return text
-
-
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def read_paths(paths: Iterable[str | Path]) -> list[Document]:
