@@ -16,7 +16,7 @@ from kubesim.facts.node import (
     PodPhaseChanged,
     StartupPhaseEnded,
 )
-from kubesim.facts.requests import RequestCompleted, RequestFailed
+from kubesim.facts.requests import EndpointProgrammed, RequestCompleted, RequestFailed
 from kubesim.facts.run import RunEnded, RunStarted, StepTaken
 from kubesim.facts.scheduler import PodAttempted, PodBound
 from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
@@ -25,6 +25,7 @@ __all__ = [
     "ContainerExited",
     "ContainerStarted",
     "CriCalled",
+    "EndpointProgrammed",
     "EventRecorded",
     "ImagePulled",
     "LayerPulled",

@@ -8,6 +8,16 @@ from kubesim.sim.journal import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointProgrammed(Fact):
+    """A kube-proxy has rules that lead to a pod for the first time."""
+
+    proxy: str
+    namespace: str
+    service: str
+    pod_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCompleted(Fact):
     """A client has its response.
 

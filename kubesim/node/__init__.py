@@ -1,0 +1,1 @@
+"""A node: kubelet, container runtime, shims, machine, kube-proxy."""

@@ -39,7 +39,7 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
     """
     prepared: Any = obj
     if isinstance(obj, Pod):
-        status = PodStatus(phase="Pending", qos_class=pod_qos(obj))
+        status = PodStatus(phase="Pending", qos_class=pod_qos(obj.spec))
         if obj.spec.scheduling_gates:
             gated = PodCondition(
                 type="PodScheduled",

@@ -15,11 +15,11 @@ from typing import TypeVar
 from kubesim.api.corev1 import Namespace, Pod, PodCondition, Service
 from kubesim.api.defaults import set_defaults
 from kubesim.api.metav1 import KubeObject
-from kubesim.api.podutil import set_condition
-from kubesim.api.scheme import SCHEME
+from kubesim.api.podutil import set_pod_condition
 from kubesim.api.validation import validate_object, validate_update
 from kubesim.controlplane.apiserver import errors, registry
 from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
+from kubesim.controlplane.apiserver.resources import is_namespaced, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
 from kubesim.facts import ObjectWritten
 from kubesim.sim import Sim
@@ -58,7 +58,7 @@ class APIServer:
         """
         obj = self.store.get(kind, key)
         if obj is None:
-            raise errors.not_found(SCHEME.resource(kind), key.rpartition("/")[2])
+            raise errors.not_found(resource_name(kind), key.rpartition("/")[2])
         return obj
 
     def list(self, kind: type[K]) -> Iterator[K]:
@@ -79,7 +79,7 @@ class APIServer:
             Invalid: If it is not valid.
         """
         obj = self._identified(set_defaults(obj))
-        resource = SCHEME.resource(type(obj))
+        resource = resource_name(type(obj))
         if self.store.get(type(obj), obj.key) is not None:
             raise errors.already_exists(resource, obj.name)
         if obj.namespace and self.store.get(Namespace, obj.namespace) is None:
@@ -151,10 +151,12 @@ class APIServer:
                 "pods/binding", pod.name,
                 f'pod {pod.name} is already assigned to node "{pod.spec.node_name}"',
             )  # fmt: skip
-        scheduled = PodCondition(type="PodScheduled", status="True")
+        scheduled = PodCondition(
+            type="PodScheduled", status="True", last_transition_time=self._sim.wall_ns
+        )
         bound = pod.replace(
             spec=pod.spec.replace(node_name=node_name),
-            status=set_condition(pod.status, scheduled, now_ns=self._sim.wall_ns),
+            status=set_pod_condition(pod.status, scheduled),
         )
         return self._written("bind", self.store.put(bound))
 
@@ -181,7 +183,7 @@ class APIServer:
         obj = self.get(kind, key)
         if uid is not None and obj.uid != uid:
             raise errors.conflict(
-                SCHEME.resource(kind), obj.name,
+                resource_name(kind), obj.name,
                 f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj.uid}",
             )  # fmt: skip
         grace = registry.grace_period_seconds(obj, grace_period_seconds)
@@ -204,7 +206,7 @@ class APIServer:
             prefix = metadata.generate_name[:LONGEST_GENERATED_PREFIX]
             suffix = self._name_rng.letters(GENERATED_NAME_LENGTH, GENERATED_NAME_ALPHABET)
             metadata = metadata.replace(name=prefix + suffix)
-        namespace = (metadata.namespace or "default") if SCHEME.namespaced(type(obj)) else None
+        namespace = (metadata.namespace or "default") if is_namespaced(type(obj)) else None
         metadata = metadata.replace(
             namespace=namespace,
             uid=self._uid_rng.uuid(),
@@ -218,10 +220,10 @@ class APIServer:
         old = self.get(type(obj), obj.key)
         wanted = obj.metadata.resource_version
         if wanted is not None and wanted != old.metadata.resource_version:
-            raise errors.modified(SCHEME.resource(type(obj)), obj.name)
+            raise errors.modified(resource_name(type(obj)), obj.name)
         if obj.uid is not None and obj.uid != old.uid:
             why = f"Precondition failed: UID in precondition: {obj.uid}, UID in object meta: {old.uid}"
-            raise errors.conflict(SCHEME.resource(type(obj)), obj.name, why)
+            raise errors.conflict(resource_name(type(obj)), obj.name, why)
         return old
 
     def _finalized(self, obj: K) -> K:
@@ -237,6 +239,8 @@ class APIServer:
 
     def _written(self, verb: str, obj: K) -> K:
         revision = int(obj.metadata.resource_version or 0)
+        if isinstance(obj, Pod) and verb != "bind":
+            self._phase_changed(obj)
         self._sim.emit(
             ObjectWritten(
                 verb=verb,

@@ -1,0 +1,23 @@
+"""kube-controller-manager: one controller a file, unaware of each other.
+
+They share one client (its rate limit is what throttles a mass scale-out) and its informers, and
+meet only in the API server.
+
+Mirrors: pkg/controller, cmd/kube-controller-manager.
+"""
+
+from kubesim.controlplane.controllers.deployment import DeploymentController
+from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
+from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
+from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
+from kubesim.controlplane.controllers.replicaset import ReplicaSetController
+from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
+
+__all__ = [
+    "DeploymentController",
+    "EndpointSliceController",
+    "GarbageCollector",
+    "NodeLifecycleController",
+    "ReplicaSetController",
+    "TaintEvictionController",
+]

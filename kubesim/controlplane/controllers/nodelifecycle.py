@@ -1,0 +1,97 @@
+"""The node lifecycle controller: a node that falls silent is declared unreachable.
+
+The real one looks every five seconds whether each node's lease was renewed since it last looked,
+and gives a node 50 seconds of grace. Here the look that would notice is computed when a node falls
+silent: from the instant of the last renewal on the lease's grid and the monitor's own grid.
+
+Mirrors: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
+Departs: a silent node does not come back yet; the rate limits of large outages are not modelled.
+"""
+
+from __future__ import annotations
+
+from kubesim.api.corev1 import Node, NodeCondition, Pod, PodCondition, Taint
+from kubesim.api.podutil import get_pod_condition, set_pod_condition
+from kubesim.controlplane.client import Client, NotFound, Recorder
+from kubesim.controlplane.controllers.indexes import BY_NODE, node_names
+from kubesim.sim import Sim, SimProcess
+from kubesim.sim.time import SECOND
+
+MONITOR_PERIOD_NS = 5 * SECOND
+MONITOR_GRACE_PERIOD_NS = 50 * SECOND
+TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
+class NodeLifecycleController:
+    """Marks silent nodes and the pods on them."""
+
+    def __init__(self, sim: Sim, *, client: Client) -> None:
+        self._sim = sim
+        self._client = client
+        self._recorder = Recorder(sim, component="node-controller")
+        self._nodes = client.informer(Node)
+        self._pods = client.informer(Pod)
+        self._pods.add_index(BY_NODE, node_names)
+
+    def node_silent(self, node_name: str, *, last_renewal_ns: int) -> None:
+        """A node will renew its lease no more; it did so last at ``last_renewal_ns``."""
+        seen_ns = -(-last_renewal_ns // MONITOR_PERIOD_NS) * MONITOR_PERIOD_NS
+        # The first look at which more than the grace period has passed since the renewal was seen.
+        noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS + MONITOR_PERIOD_NS
+        self._sim.call_in(max(0, noticed_ns - self._sim.now), self._start_marking, node_name)
+
+    def _start_marking(self, node_name: str) -> None:
+        self._sim.process(self._mark(node_name))
+
+    def _mark(self, node_name: str) -> SimProcess[None]:
+        wall_ns = self._sim.wall_ns
+        node = self._nodes.get(node_name)
+        if node is None:
+            return
+        self._recorder.normal(node, "NodeNotReady", f"Node {node_name} status is now: NodeNotReady")
+        try:
+            yield from self._client.patch(
+                Node, node_name, lambda n: _unknown(n, wall_ns), status=True
+            )
+            yield from self._client.patch(Node, node_name, lambda n: _tainted(n, wall_ns))
+        except NotFound:
+            return
+        for pod in self._pods.by_index(BY_NODE, node_name):
+            ready = get_pod_condition(pod.status, "Ready")
+            if ready is None or ready.status != "True":
+                continue
+            try:
+                yield from self._client.patch(
+                    Pod, pod.key, lambda p: _not_ready(p, wall_ns), status=True
+                )
+            except NotFound:
+                continue
+
+
+
+def _unknown(node: Node, wall_ns: int) -> Node:
+    conditions = tuple(
+        NodeCondition(
+            type=condition.type,
+            status="Unknown",
+            reason="NodeStatusUnknown",
+            message="Kubelet stopped posting node status.",
+            last_heartbeat_time=condition.last_heartbeat_time,
+            last_transition_time=wall_ns,
+        )
+        for condition in node.status.conditions
+    )
+    return node.replace(status=node.status.replace(conditions=conditions))
+
+
+def _tainted(node: Node, wall_ns: int) -> Node:
+    taints = tuple(t for t in node.spec.taints if t.key != TAINT_UNREACHABLE) + tuple(
+        Taint(key=TAINT_UNREACHABLE, effect=effect, time_added=wall_ns)
+        for effect in ("NoSchedule", "NoExecute")
+    )
+    return node.replace(spec=node.spec.replace(taints=taints))
+
+
+def _not_ready(pod: Pod, wall_ns: int) -> Pod:
+    condition = PodCondition(type="Ready", status="False", last_transition_time=wall_ns)
+    return pod.replace(status=set_pod_condition(pod.status, condition))

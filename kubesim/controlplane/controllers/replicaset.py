@@ -1,0 +1,231 @@
+"""The ReplicaSet controller: as many pods as wanted, no more, no less.
+
+Pods are created in batches of 1, 2, 4, ... so that a quota or an admission that refuses them is met
+by one request and not by hundreds; at most 500 are created or deleted in one go.
+
+Mirrors: pkg/controller/replicaset/replica_set.go, replica_set_utils.go.
+Departs: orphaned pods are not adopted yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubesim.api.appsv1 import ReplicaSet, ReplicaSetStatus
+from kubesim.api.corev1 import Pod
+from kubesim.api.metav1 import ObjectMeta, OwnerReference
+from kubesim.api.podutil import is_pod_available, is_pod_ready, is_pod_terminal
+from kubesim.controlplane.client import Client, Controller, NotFound, Recorder, StatusError
+from kubesim.controlplane.controllers.expectations import Expectations
+from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
+from kubesim.controlplane.controllers.podranking import to_delete
+from kubesim.facts import StartupPhaseEnded
+from kubesim.sim import Process, Sim, SimProcess
+from kubesim.sim.time import SECOND
+
+WORKERS = 5  # --concurrent-replicaset-syncs
+BURST_REPLICAS = 500
+SLOW_START_INITIAL_BATCH = 1
+
+
+class ReplicaSetController(Controller):
+    """Reconciles ReplicaSets."""
+
+    def __init__(self, sim: Sim, *, client: Client) -> None:
+        super().__init__(sim, workers=WORKERS)
+        self._client = client
+        self._recorder = Recorder(sim, component="replicaset-controller")
+        self._expectations = Expectations()
+        self._wanted_since_ns: dict[str, int] = {}
+        self._replica_sets = client.informer(ReplicaSet)
+        self._replica_sets.add_handler(self._replica_set_changed)
+        self._pods = client.informer(Pod)
+        self._pods.add_index(BY_CONTROLLER, controller_uids)
+        self._pods.add_handler(self._pod_changed)
+
+    def reconcile(self, key: str) -> SimProcess[None]:
+        """Create or delete pods until there are as many as wanted, and report."""
+        replica_set = self._replica_sets.get(key)
+        if replica_set is None:
+            self._expectations.forget(key)
+            self._wanted_since_ns.pop(key, None)
+            return
+        active = [pod for pod in self._owned(replica_set) if _is_active(pod)]
+        may_act = self._expectations.satisfied(key, now_ns=self._sim.now)
+        if may_act and replica_set.metadata.deletion_timestamp is None:
+            yield from self._manage(replica_set, active)
+            active = [pod for pod in self._owned(replica_set) if _is_active(pod)]
+        yield from self._update_status(replica_set, active)
+
+    def _manage(self, replica_set: ReplicaSet, active: list[Pod]) -> SimProcess[None]:
+        wanted = _replicas(replica_set)
+        missing = wanted - len(active)
+        if missing > 0:
+            yield from self._create(replica_set, min(missing, BURST_REPLICAS))
+        elif missing < 0:
+            yield from self._delete(replica_set, active, min(-missing, BURST_REPLICAS))
+
+    def _create(self, replica_set: ReplicaSet, count: int) -> SimProcess[None]:
+        key = replica_set.key
+        self._expectations.expect_creations(key, count, now_ns=self._sim.now)
+        template = pod_from_template(replica_set)
+        remaining = count
+        for size in slow_start_batches(count):
+            failures: list[StatusError] = []
+            batch = [
+                self._sim.process(self._create_one(replica_set, template, failures))
+                for _ in range(size)
+            ]
+            yield self._sim.all_of(batch)
+            remaining -= size
+            if failures:
+                for _ in range(remaining):
+                    self._expectations.creation_observed(key)
+                raise failures[0]
+
+    def _create_one(
+        self, replica_set: ReplicaSet, template: Pod, failures: list[StatusError]
+    ) -> SimProcess[None]:
+        since_ns = self._wanted_since_ns.get(replica_set.key, self._sim.now)
+        try:
+            pod = yield from self._client.create(template)
+        except StatusError as error:
+            self._expectations.creation_observed(replica_set.key)
+            self._recorder.warning(replica_set, "FailedCreate", f"Error creating: {error.message}")
+            failures.append(error)
+            return
+        self._recorder.normal(replica_set, "SuccessfulCreate", f"Created pod: {pod.name}")
+        self._sim.emit(
+            StartupPhaseEnded(
+                namespace=pod.namespace or "",
+                name=pod.name,
+                uid=pod.uid or "",
+                container="",
+                phase="controller",
+                began_ns=since_ns,
+            )
+        )
+
+    def _delete(self, replica_set: ReplicaSet, active: list[Pod], count: int) -> SimProcess[None]:
+        doomed = to_delete(active, count)
+        keys = [pod.key for pod in doomed]
+        self._expectations.expect_deletions(replica_set.key, keys, now_ns=self._sim.now)
+        deletions: list[Process] = [
+            self._sim.process(self._delete_one(replica_set, pod)) for pod in doomed
+        ]
+        yield self._sim.all_of(deletions)
+
+    def _delete_one(self, replica_set: ReplicaSet, pod: Pod) -> SimProcess[None]:
+        try:
+            yield from self._client.delete(Pod, pod.key, uid=pod.uid)
+        except NotFound:
+            self._expectations.deletion_observed(replica_set.key, pod.key)
+            return
+        except StatusError as error:
+            self._expectations.deletion_observed(replica_set.key, pod.key)
+            self._recorder.warning(replica_set, "FailedDelete", f"Error deleting: {error.message}")
+            return
+        self._recorder.normal(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.name}")
+
+    def _update_status(self, replica_set: ReplicaSet, active: list[Pod]) -> SimProcess[None]:
+        status = self._status(replica_set, active)
+        if status != replica_set.status:
+            try:
+                yield from self._client.update_status(replica_set.replace(status=status))
+            except NotFound:
+                return
+        ready, available = status.ready_replicas or 0, status.available_replicas or 0
+        min_ready_seconds = replica_set.spec.min_ready_seconds or 0
+        if min_ready_seconds and ready == _replicas(replica_set) and available != ready:
+            self.queue.add_after(replica_set.key, min_ready_seconds * SECOND)
+
+    def _status(self, replica_set: ReplicaSet, active: list[Pod]) -> ReplicaSetStatus:
+        wanted_labels = replica_set.spec.template.metadata.labels.items()
+        min_ready_seconds = replica_set.spec.min_ready_seconds or 0
+        wall_ns = self._sim.wall_ns
+        return replica_set.status.replace(
+            replicas=len(active),
+            fully_labeled_replicas=sum(wanted_labels <= p.metadata.labels.items() for p in active),
+            ready_replicas=sum(is_pod_ready(pod) for pod in active),
+            available_replicas=sum(
+                is_pod_available(pod, min_ready_seconds, wall_ns) for pod in active
+            ),
+            observed_generation=replica_set.metadata.generation,
+        )
+
+    def _owned(self, replica_set: ReplicaSet) -> tuple[Pod, ...]:
+        return self._pods.by_index(BY_CONTROLLER, replica_set.uid)
+
+    def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        changed = new or old
+        assert changed is not None
+        if new is not None and (old is None or _replicas(old) != _replicas(new)):
+            self._wanted_since_ns[changed.key] = self._sim.now
+        self.queue.add(changed.key)
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        assert pod is not None
+        owner = next((o for o in pod.metadata.owner_references if o.controller), None)
+        if owner is None or owner.kind != "ReplicaSet":
+            return
+        key = f"{pod.namespace}/{owner.name}"
+        if new is None or new.metadata.deletion_timestamp is not None:
+            self._expectations.deletion_observed(key, pod.key)
+        elif old is None:
+            self._expectations.creation_observed(key)
+        self.queue.add(key)
+        replica_set = self._replica_sets.get(key)
+        if replica_set is not None and old is not None and new is not None:
+            self._watch_availability(replica_set, old, new)
+
+    def _watch_availability(self, replica_set: ReplicaSet, old: Pod, new: Pod) -> None:
+        min_ready_seconds = replica_set.spec.min_ready_seconds or 0
+        if min_ready_seconds and is_pod_ready(new) and not is_pod_ready(old):
+            # One second more: availability is compared with a clock that is read later.
+            self.queue.add_after(replica_set.key, (min_ready_seconds + 1) * SECOND)
+
+
+def slow_start_batches(count: int) -> Iterator[int]:
+    """Sizes that add up to ``count``: 1, 2, 4, ... and what is left."""
+    size = SLOW_START_INITIAL_BATCH
+    while count > 0:
+        batch = min(size, count)
+        yield batch
+        count -= batch
+        size *= 2
+
+
+def pod_from_template(replica_set: ReplicaSet) -> Pod:
+    """The pod to create: the template with an owner and a name to be generated.
+
+    The spec is the template's own object: all replicas share one.
+    """
+    template = replica_set.spec.template
+    owner = OwnerReference(
+        api_version=replica_set.api_version,
+        kind=replica_set.kind,
+        name=replica_set.name,
+        uid=replica_set.uid or "",
+        controller=True,
+        block_owner_deletion=True,
+    )
+    return Pod(
+        metadata=ObjectMeta(
+            generate_name=f"{replica_set.name}-",
+            namespace=replica_set.namespace,
+            labels=template.metadata.labels,
+            annotations=template.metadata.annotations,
+            finalizers=template.metadata.finalizers,
+            owner_references=(owner,),
+        ),
+        spec=template.spec,
+    )
+
+
+def _is_active(pod: Pod) -> bool:
+    return not is_pod_terminal(pod) and pod.metadata.deletion_timestamp is None
+
+
+def _replicas(replica_set: ReplicaSet) -> int:
+    return 1 if replica_set.spec.replicas is None else replica_set.spec.replicas

@@ -1,0 +1,447 @@
+"""The CRI server: sandboxes and containers, each call by its real name and with its time.
+
+RunPodSandbox makes the network first and the pause container second, as containerd does, and fails
+when the runtime table has no entry for the handler. CreateContainer prepares a snapshot and a spec,
+without a process; StartContainer makes the task through the pod's shim. Every call is a fact
+(``CriCalled``), so that a pod's call log can be printed as ``crictl`` would.
+
+Mirrors: containerd internal/cri/server (sandbox_run.go, container_create.go, container_start.go,
+container_stop.go, sandbox_stop.go).
+Departs: no NRI, no leases; a restart of containerd comes with the node's faults.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, StartupPhaseEnded
+from kubesim.node.containerd.images import ImageStore
+from kubesim.node.containerd.remotes import Remote
+from kubesim.node.cri.messages import (
+    ContainerConfig,
+    ContainerState,
+    ContainerStatus,
+    CriError,
+    Image,
+    PodSandboxConfig,
+    PodSandboxState,
+    PodSandboxStatus,
+)
+from kubesim.node.cri.services import PodListener
+from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError, Task, TaskSpec
+from kubesim.node.shim.task import SIGKILL, SIGTERM
+from kubesim.sim import SimProcess
+from kubesim.sim.distribution import Distribution
+
+T = TypeVar("T")
+
+DEFAULT_RUNTIME = "runc"  # containerd's default_runtime_name: what the empty handler means
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerdConfig:
+    """containerd's settings and how long its own work takes.
+
+    Attributes:
+        sandbox_network: Network namespace and CNI ADD.
+        sandbox_runtime: Creating and starting the pause container.
+        create_container: Snapshot and spec of a Linux container.
+        create_wasm_container: The same for a container without a root file system.
+        unpack_rate: Bytes of compressed layer a second.
+    """
+
+    sandbox_network: Distribution
+    sandbox_runtime: Distribution
+    create_container: Distribution
+    create_wasm_container: Distribution
+    unpack_rate: int
+
+
+@dataclass(slots=True)
+class _Sandbox:
+    status: PodSandboxStatus
+    shim: Shim
+    containers: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Container:
+    status: ContainerStatus
+    task: Task
+    spec: TaskSpec
+
+
+class Containerd:
+    """One node's container runtime; implements CRI's RuntimeService and ImageService.
+
+    Args:
+        services: The node.
+        config: Settings and latencies.
+        runtimes: The runtime table: handler to shim.
+        remote: The registry.
+        allocate_ip: The CNI plugin's address management; gives the next free address.
+    """
+
+    def __init__(
+        self,
+        services: NodeServices,
+        *,
+        config: ContainerdConfig,
+        runtimes: Mapping[str, Shim],
+        remote: Remote,
+        allocate_ip: Callable[[], str],
+    ) -> None:
+        self._services = services
+        self._sim = services.sim
+        self._config = config
+        self._runtimes = dict(runtimes)
+        self._allocate_ip = allocate_ip
+        self._rng = self._sim.rng(f"containerd/{services.node}")
+        self._serial = itertools.count(1)
+        self._sandboxes: dict[str, _Sandbox] = {}
+        self._containers: dict[str, _Container] = {}
+        self._pods: dict[str, list[str]] = {}
+        self._listeners: list[PodListener] = []
+        self._down = False
+        self.images = ImageStore(
+            self._sim,
+            node=services.node,
+            machine=services.machine,
+            remote=remote,
+            unpack_rate=config.unpack_rate,
+        )
+
+    # RuntimeService
+
+    def run_pod_sandbox(self, config: PodSandboxConfig, runtime_handler: str) -> SimProcess[str]:
+        """Network namespace and CNI, then the pause container.
+
+        Raises:
+            CriError: If the runtime table does not have the handler.
+        """
+        uid = config.metadata.uid
+        work = self._run_pod_sandbox(config, runtime_handler)
+        return (yield from self._call("RunPodSandbox", uid, config.metadata.name, work))
+
+    def stop_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
+        """Kill what still runs in it and give the network back."""
+        sandbox = self._sandboxes.get(pod_sandbox_id)
+        if sandbox is None:
+            return
+        uid = sandbox.status.metadata.uid
+        work = self._stop_pod_sandbox(sandbox)
+        yield from self._call("StopPodSandbox", uid, pod_sandbox_id, work)
+
+    def remove_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
+        """Forget a sandbox and its containers."""
+        sandbox = self._sandboxes.pop(pod_sandbox_id, None)
+        if sandbox is None:
+            return
+        uid = sandbox.status.metadata.uid
+        for container_id in sandbox.containers:
+            self._containers.pop(container_id, None)
+        self._pods.pop(uid, None)
+        yield from self._call("RemovePodSandbox", uid, pod_sandbox_id, _nothing())
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> SimProcess[PodSandboxStatus]:
+        """The state of one sandbox.
+
+        Raises:
+            CriError: If there is none of that id.
+        """
+        sandbox = self._sandboxes.get(pod_sandbox_id)
+        if sandbox is None:
+            raise CriError("NotFound", f'an error occurred when try to find sandbox: "{pod_sandbox_id}"')
+        uid = sandbox.status.metadata.uid
+        yield from self._call("PodSandboxStatus", uid, pod_sandbox_id, _nothing())
+        return sandbox.status
+
+    def create_container(
+        self, pod_sandbox_id: str, config: ContainerConfig, sandbox_config: PodSandboxConfig
+    ) -> SimProcess[str]:
+        """Snapshot and spec; no process yet.
+
+        Raises:
+            CriError: If the sandbox or the image is not there.
+        """
+        work = self._create_container(pod_sandbox_id, config)
+        uid = sandbox_config.metadata.uid
+        return (yield from self._call("CreateContainer", uid, config.name, work))
+
+    def start_container(self, container_id: str) -> SimProcess[None]:
+        """Make the task through the pod's shim and start it.
+
+        Raises:
+            CriError: If the runtime cannot start it.
+        """
+        container = self._containers[container_id]
+        work = self._start_container(container)
+        yield from self._call("StartContainer", container.spec.uid, container.status.name, work)
+
+    def stop_container(self, container_id: str, timeout_ns: int) -> SimProcess[None]:
+        """SIGTERM, and SIGKILL after the timeout."""
+        container = self._containers.get(container_id)
+        if container is None:
+            return
+        work = self._stop_container(container, timeout_ns)
+        yield from self._call("StopContainer", container.spec.uid, container.status.name, work)
+
+    def remove_container(self, container_id: str) -> SimProcess[None]:
+        """Forget a container, killing it if it runs."""
+        container = self._containers.pop(container_id, None)
+        if container is None:
+            return
+        container.task.kill(SIGKILL)
+        self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
+        yield from self._call("RemoveContainer", container.spec.uid, container.status.name, _nothing())
+
+    def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:
+        """The containers of a pod, oldest first."""
+        return tuple(
+            self._containers[container_id].status
+            for sandbox_id in self._pods.get(pod_uid, ())
+            for container_id in self._sandboxes[sandbox_id].containers
+            if container_id in self._containers
+        )
+
+    def subscribe(self, listener: PodListener) -> None:
+        """Tell ``listener`` of every change from now on."""
+        self._listeners.append(listener)
+
+    # ImageService
+
+    def image_status(self, image: str) -> SimProcess[Image | None]:
+        """The image if it is here; costs no time worth modelling."""
+        found = self.images.get(image)
+        return None if found is None else _cri_image(found.digest, found.name, found.size_bytes)
+        yield  # a generator like its siblings
+
+    def pull_image(self, image: str, sandbox_config: PodSandboxConfig) -> SimProcess[str]:
+        """Resolve, download and unpack.
+
+        Raises:
+            CriError: If the registry does not have it.
+        """
+        uid = sandbox_config.metadata.uid
+        pulled = yield from self._call("PullImage", uid, image, self.images.pull(image))
+        return pulled.digest
+
+    def list_images(self) -> tuple[Image, ...]:
+        """All images here, largest first."""
+        return tuple(_cri_image(i.digest, i.name, i.size_bytes) for i in self.images.all())
+
+    def power_off(self) -> None:
+        """The machine is gone: every process ends at once, and nobody is told."""
+        self._down = True
+        for container in self._containers.values():
+            container.task.kill(SIGKILL)
+
+    def _run_pod_sandbox(self, config: PodSandboxConfig, handler: str) -> SimProcess[str]:
+        shim = self._runtimes.get(handler or DEFAULT_RUNTIME)
+        if shim is None:
+            raise CriError(
+                "Unknown",
+                "failed to create containerd task: failed to get sandbox runtime: "
+                f'no runtime for "{handler}" is configured',
+            )
+        metadata = config.metadata
+        began_ns = self._sim.now
+        yield self._sim.timeout(self._config.sandbox_network.draw(self._rng))
+        ip = self._allocate_ip()
+        self._phase_ended("sandbox-network", config, began_ns=began_ns)
+        began_ns = self._sim.now
+        yield from self._services.machine.compute(self._config.sandbox_runtime.draw(self._rng))
+        self._phase_ended("sandbox-runtime", config, began_ns=began_ns)
+        self._services.machine.allocate(shim.pod_overhead_bytes)
+        sandbox_id = f"{self._services.node}-sandbox-{next(self._serial)}"
+        status = PodSandboxStatus(
+            id=sandbox_id,
+            metadata=metadata,
+            state=PodSandboxState.READY,
+            ip=ip,
+            runtime_handler=handler,
+            created_at=self._sim.now,
+        )
+        self._sandboxes[sandbox_id] = _Sandbox(status, shim)
+        self._pods.setdefault(metadata.uid, []).append(sandbox_id)
+        self._notify(metadata.uid)
+        return sandbox_id
+
+    def _stop_pod_sandbox(self, sandbox: _Sandbox) -> SimProcess[None]:
+        for container_id in sandbox.containers:
+            container = self._containers.get(container_id)
+            if container is not None and not container.task.exited.triggered:
+                container.task.kill(SIGKILL)
+        if sandbox.status.state is PodSandboxState.READY:
+            sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
+            self._services.machine.free(sandbox.shim.pod_overhead_bytes)
+            self._notify(sandbox.status.metadata.uid)
+        yield self._sim.timeout(0)
+
+    def _create_container(self, sandbox_id: str, config: ContainerConfig) -> SimProcess[str]:
+        sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox is None or sandbox.status.state is not PodSandboxState.READY:
+            raise CriError("NotFound", f'failed to find sandbox id "{sandbox_id}": not found')
+        image = self.images.get(config.image)
+        if image is None:
+            raise CriError("NotFound", f'failed to resolve image "{config.image}": not found')
+        wasm = sandbox.shim.runs_wasm
+        cost = self._config.create_wasm_container if wasm else self._config.create_container
+        yield self._sim.timeout(cost.draw(self._rng))
+        metadata = sandbox.status.metadata
+        spec = TaskSpec(
+            namespace=metadata.namespace,
+            pod=metadata.name,
+            uid=metadata.uid,
+            container=config.name,
+            attempt=config.attempt,
+            program=image.program,
+            ip=sandbox.status.ip,
+            command=config.command,
+            args=config.args,
+            envs=config.envs,
+            cpu_quota=(config.linux.cpu_quota, config.linux.cpu_period),
+            memory_limit_bytes=config.linux.memory_limit_in_bytes,
+            ports=config.ports,
+        )
+        try:
+            task = sandbox.shim.create(spec)
+        except ShimError as error:
+            raise CriError("Unknown", str(error)) from None
+        container_id = f"{self._services.node}-container-{next(self._serial)}"
+        status = ContainerStatus(
+            id=container_id,
+            pod_sandbox_id=sandbox_id,
+            name=config.name,
+            attempt=config.attempt,
+            image=config.image,
+            image_ref=image.digest,
+            state=ContainerState.CREATED,
+            created_at=self._sim.now,
+        )
+        self._containers[container_id] = _Container(status, task, spec)
+        sandbox.containers.append(container_id)
+        self._notify(metadata.uid)
+        return container_id
+
+    def _start_container(self, container: _Container) -> SimProcess[None]:
+        try:
+            yield from container.task.start()
+        except ShimError as error:
+            container.status = replace(
+                container.status,
+                state=ContainerState.EXITED,
+                finished_at=self._sim.now,
+                exit_code=128,
+                reason="StartError",
+                message=str(error),
+            )
+            raise CriError("Unknown", str(error)) from None
+        spec = container.spec
+        container.status = replace(
+            container.status, state=ContainerState.RUNNING, started_at=self._sim.now
+        )
+        self._sim.emit(
+            ContainerStarted(
+                namespace=spec.namespace,
+                name=spec.pod,
+                uid=spec.uid,
+                node=self._services.node,
+                container=spec.container,
+                attempt=spec.attempt,
+            )
+        )
+        self._notify(spec.uid)
+        exited = container.task.exited
+        if exited.processed:
+            self._exited(container, exited.value)
+        else:
+            assert exited.callbacks is not None
+            exited.callbacks.append(lambda event: self._exited(container, event.value))
+
+    def _exited(self, container: _Container, exit_status: ExitStatus) -> None:
+        spec = container.spec
+        container.status = replace(
+            container.status,
+            state=ContainerState.EXITED,
+            finished_at=self._sim.now,
+            exit_code=exit_status.exit_code,
+            reason=exit_status.reason,
+            message=exit_status.message,
+        )
+        self._sim.emit(
+            ContainerExited(
+                namespace=spec.namespace,
+                name=spec.pod,
+                uid=spec.uid,
+                node=self._services.node,
+                container=spec.container,
+                attempt=spec.attempt,
+                exit_code=exit_status.exit_code,
+                reason=exit_status.reason,
+                message=exit_status.message,
+            )
+        )
+        self._notify(spec.uid)
+
+    def _stop_container(self, container: _Container, timeout_ns: int) -> SimProcess[None]:
+        exited = container.task.exited
+        if exited.triggered:
+            return
+        container.task.kill(SIGTERM)
+        if not exited.triggered:
+            yield self._sim.any_of([exited, self._sim.timeout(timeout_ns)])
+        if not exited.triggered:
+            container.task.kill(SIGKILL)
+            yield exited
+
+    def _call(self, method: str, uid: str, subject: str, work: SimProcess[T]) -> SimProcess[T]:
+        """Do a call's work and write down that it was made."""
+        began_ns = self._sim.now
+        error = ""
+        try:
+            return (yield from work)
+        except CriError as refused:
+            error = str(refused)
+            raise
+        finally:
+            self._sim.emit(
+                CriCalled(
+                    node=self._services.node,
+                    method=method,
+                    pod_uid=uid,
+                    subject=subject,
+                    began_ns=began_ns,
+                    error=error,
+                )
+            )
+
+    def _phase_ended(self, phase: str, config: PodSandboxConfig, *, began_ns: int) -> None:
+        metadata = config.metadata
+        self._sim.emit(
+            StartupPhaseEnded(
+                namespace=metadata.namespace,
+                name=metadata.name,
+                uid=metadata.uid,
+                container="",
+                phase=phase,
+                began_ns=began_ns,
+            )
+        )
+
+    def _notify(self, pod_uid: str) -> None:
+        if not self._down:
+            for listener in self._listeners:
+                listener(pod_uid)
+
+
+def _cri_image(digest: str, name: str, size_bytes: int) -> Image:
+    return Image(id=digest, repo_tags=(name,), size=size_bytes)
+
+
+def _nothing() -> SimProcess[None]:
+    return
+    yield

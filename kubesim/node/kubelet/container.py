@@ -1,0 +1,71 @@
+"""From a container of a pod's spec to what CRI is asked for. Pure functions.
+
+Mirrors: pkg/kubelet/kuberuntime/kuberuntime_container.go, kuberuntime_container_linux.go,
+pkg/kubelet/cm/helpers_linux.go (MilliCPUToShares, MilliCPUToQuota), pkg/kubelet/images/
+image_manager.go (shouldPullImage).
+"""
+
+from __future__ import annotations
+
+from kubesim.api.corev1 import Container, Pod
+from kubesim.node.cri.messages import ContainerConfig, LinuxContainerResources
+
+QUOTA_PERIOD_US = 100_000
+MIN_QUOTA_US = 1_000
+MIN_SHARES = 2
+MAX_SHARES = 262_144
+
+
+def cpu_shares(milli_cpu: int) -> int:
+    """CFS shares of a CPU request."""
+    if milli_cpu == 0:
+        return MIN_SHARES
+    return min(max(milli_cpu * 1024 // 1000, MIN_SHARES), MAX_SHARES)
+
+
+def cpu_quota_us(milli_cpu: int) -> int:
+    """CFS quota of a CPU limit, in microseconds a period; 0 means no limit."""
+    if milli_cpu == 0:
+        return 0
+    return max(milli_cpu * QUOTA_PERIOD_US // 1000, MIN_QUOTA_US)
+
+
+def linux_resources(container: Container) -> LinuxContainerResources:
+    """What the container's requests and limits become in its cgroup."""
+    limits, requests = container.resources.limits, container.resources.requests
+    limit_cpu = limits["cpu"].milli_value() if "cpu" in limits else 0
+    request_cpu = requests["cpu"].milli_value() if "cpu" in requests else limit_cpu
+    memory = limits["memory"].value() if "memory" in limits else 0
+    return LinuxContainerResources(
+        cpu_period=QUOTA_PERIOD_US,
+        cpu_quota=cpu_quota_us(limit_cpu),
+        cpu_shares=cpu_shares(request_cpu),
+        memory_limit_in_bytes=memory,
+    )
+
+
+def container_config(container: Container, *, attempt: int) -> ContainerConfig:
+    """What CreateContainer is given."""
+    assert container.image, container.name
+    return ContainerConfig(
+        name=container.name,
+        attempt=attempt,
+        image=container.image,
+        command=container.command,
+        args=container.args,
+        envs=tuple((env.name, env.value or "") for env in container.env if not env.value_from),
+        linux=linux_resources(container),
+        ports=tuple(port.container_port for port in container.ports),
+    )
+
+
+def should_pull(container: Container, *, present: bool) -> bool:
+    """Whether the image is pulled before the container is created."""
+    policy = container.image_pull_policy
+    return policy == "Always" or (policy != "Never" and not present)
+
+
+def should_restart(pod: Pod, exit_code: int) -> bool:
+    """Whether a container that ended with ``exit_code`` is started again."""
+    policy = pod.spec.restart_policy or "Always"
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)

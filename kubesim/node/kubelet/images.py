@@ -1,0 +1,100 @@
+"""The image manager: is the image here, may it be pulled, and when again after a failure.
+
+Mirrors: pkg/kubelet/images/image_manager.go, puller.go (serializeImagePulls).
+Departs: registryPullQPS is not modelled: with serial pulls, the default, it hardly ever bites.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubesim.api.corev1 import Container, Pod
+from kubesim.controlplane.client import Recorder
+from kubesim.node.cri.messages import CriError, PodSandboxConfig
+from kubesim.node.cri.services import ImageService
+from kubesim.node.kubelet.backoff import BackOff
+from kubesim.node.kubelet.container import should_pull
+from kubesim.sim import Sim, SimProcess
+from kubesim.sim.time import human
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a container cannot start yet, and when to try again."""
+
+    reason: str
+    message: str
+    retry_in_ns: int
+
+
+class ImageManager:
+    """One node's image manager.
+
+    Args:
+        sim: The run.
+        images: The runtime's image service.
+        recorder: Where the pods' events go.
+        serialize: ``serializeImagePulls``: one pull at a time on this node.
+    """
+
+    def __init__(
+        self, sim: Sim, *, images: ImageService, recorder: Recorder, serialize: bool
+    ) -> None:
+        self._sim = sim
+        self._images = images
+        self._recorder = recorder
+        self._slots = sim.resource(1) if serialize else None
+        self._backoff = BackOff()
+
+    def ensure_image_exists(
+        self, pod: Pod, container: Container, sandbox: PodSandboxConfig
+    ) -> SimProcess[Waiting | None]:
+        """Have a container's image on the node; returns why it is not there when it failed."""
+        image = container.image
+        assert image, container.name
+        present = (yield from self._images.image_status(image)) is not None
+        if not should_pull(container, present=present):
+            if present:
+                message = f'Container image "{image}" already present on machine'
+                self._recorder.normal(pod, "Pulled", message)
+                return None
+            message = f'Container image "{image}" is not present with pull policy of Never'
+            self._recorder.warning(pod, "ErrImageNeverPull", message)
+            return Waiting(reason="ErrImageNeverPull", message=message, retry_in_ns=0)
+        key = f"{pod.uid}_{image}"
+        remaining_ns = self._backoff.remaining_ns(key, now_ns=self._sim.now)
+        if remaining_ns:
+            message = f'Back-off pulling image "{image}"'
+            self._recorder.normal(pod, "BackOff", message)
+            return Waiting(reason="ImagePullBackOff", message=message, retry_in_ns=remaining_ns)
+        return (yield from self._pull(pod, image, sandbox, key=key))
+
+    def _pull(
+        self, pod: Pod, image: str, sandbox: PodSandboxConfig, *, key: str
+    ) -> SimProcess[Waiting | None]:
+        self._recorder.normal(pod, "Pulling", f'Pulling image "{image}"')
+        asked_ns = self._sim.now
+        try:
+            if self._slots is None:
+                began_ns = asked_ns
+                yield from self._images.pull_image(image, sandbox)
+            else:
+                with self._slots.request() as slot:
+                    yield slot
+                    began_ns = self._sim.now
+                    yield from self._images.pull_image(image, sandbox)
+        except CriError as error:
+            self._backoff.next(key, since_ns=self._sim.now)
+            message = f'Failed to pull image "{image}": {error}'
+            self._recorder.warning(pod, "Failed", message)
+            self._recorder.warning(pod, "Failed", "Error: ErrImagePull")
+            delay_ns = self._backoff.delay_ns(key)
+            return Waiting(reason="ErrImagePull", message=str(error), retry_in_ns=delay_ns)
+        now_ns = self._sim.now
+        self._recorder.normal(
+            pod,
+            "Pulled",
+            f'Successfully pulled image "{image}" in {human(now_ns - began_ns)} '
+            f"({human(now_ns - asked_ns)} including waiting)",
+        )
+        return None

@@ -1,0 +1,290 @@
+"""The kubelet of one node.
+
+Hears of the pods that are bound to its node, gives each a worker, looks at the runtime by way of
+the PLEG's grid, and reports. It runs the same whatever the runtime underneath is: it speaks CRI.
+
+Mirrors: pkg/kubelet/kubelet.go, pkg/kubelet/kubelet_node_status.go.
+Departs: the lease is not renewed by events; when it was last renewed is computed from the grid
+(``last_lease_renewal``), because nothing but a node's death makes a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubesim.api.corev1 import (
+    ContainerImage,
+    Node,
+    NodeAddress,
+    NodeCondition,
+    NodeSpec,
+    NodeStatus,
+    NodeSystemInfo,
+    Pod,
+    PodStatus,
+    Taint,
+)
+from kubesim.api.frozenmap import FrozenMap
+from kubesim.api.metav1 import ObjectMeta
+from kubesim.api.nodev1 import RuntimeClass
+from kubesim.api.quantity import Quantity
+from kubesim.controlplane.client import Client, NotFound, Recorder
+from kubesim.facts import NodeFailed, StartupPhaseEnded
+from kubesim.node.cri.services import ImageService, RuntimeService
+from kubesim.node.kubelet.images import ImageManager
+from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
+from kubesim.node.kubelet.pod_worker import PodWorker, WorkerContext
+from kubesim.node.kubelet.status import is_ready
+from kubesim.node.kubelet.status_manager import StatusManager
+from kubesim.sim import Sim, SimProcess
+from kubesim.sim.distribution import Distribution
+from kubesim.sim.time import SECOND
+
+LEASE_RENEW_PERIOD_NS = 10 * SECOND  # a quarter of leaseDurationSeconds (40)
+NODE_STATUS_UPDATE_NS = 10 * SECOND
+NODE_STATUS_MAX_IMAGES = 50
+KUBELET_VERSION = "v1.36.2"
+CONTAINERD_VERSION = "containerd://2.2.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeletConfig:
+    """One node's kubelet configuration and the machine it finds.
+
+    Attributes:
+        node_name: The node's name.
+        node_ip: Its address.
+        capacity: The machine's resources.
+        allocatable: What pods may have of them.
+        labels: Labels it registers with.
+        taints: Taints it registers with (``registerWithTaints``).
+        pod_cidr: The addresses of its pods.
+        serialize_image_pulls: ``serializeImagePulls``.
+        volumes: Admission, cgroup and mounts of a pod.
+    """
+
+    node_name: str
+    node_ip: str
+    capacity: FrozenMap[str, Quantity]
+    allocatable: FrozenMap[str, Quantity]
+    labels: FrozenMap[str, str]
+    taints: tuple[Taint, ...]
+    pod_cidr: str
+    serialize_image_pulls: bool
+    volumes: Distribution
+
+
+class Kubelet:
+    """The agent of one node.
+
+    Args:
+        sim: The run.
+        client: Its connection to the API server.
+        config: Its configuration.
+        runtime: The runtime's RuntimeService.
+        images: The runtime's ImageService.
+    """
+
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        config: KubeletConfig,
+        runtime: RuntimeService,
+        images: ImageService,
+    ) -> None:
+        self._sim = sim
+        self._client = client
+        self._config = config
+        self._images = images
+        rng = sim.rng(f"kubelet/{config.node_name}")
+        self._recorder = Recorder(sim, component=f"kubelet, {config.node_name}")
+        self._workers: dict[str, PodWorker] = {}
+        self._uids: dict[str, str] = {}
+        self._ready_seen_ns: dict[str, int] = {}
+        self._image_report_due = False
+        self._failed_at_ns: int | None = None
+        self._lease_offset_ns = rng.uniform(0, LEASE_RENEW_PERIOD_NS)
+        self._runtime_classes = client.informer(RuntimeClass)
+        self._context = WorkerContext(
+            sim=sim,
+            node=config.node_name,
+            host_ip=config.node_ip,
+            runtime=runtime,
+            images=ImageManager(
+                sim, images=images, recorder=self._recorder, serialize=config.serialize_image_pulls
+            ),
+            statuses=StatusManager(sim, client=client, committed=self._status_committed),
+            recorder=self._recorder,
+            rng=rng,
+            volumes=config.volumes,
+            runtime_handler=self._runtime_handler,
+        )
+        self._pleg = PLEG(
+            sim, offset_ns=rng.uniform(0, RELIST_PERIOD_NS), on_event=self._relisted
+        )
+        runtime.subscribe(self._pleg.changed)
+        client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
+
+    def node(self) -> Node:
+        """The Node object with which the kubelet registers."""
+        config = self._config
+        now_ns = self._sim.wall_ns
+        labels = config.labels.merge(
+            {
+                "kubernetes.io/hostname": config.node_name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+            }
+        )
+        return Node(
+            metadata=ObjectMeta(name=config.node_name, labels=labels),
+            spec=NodeSpec(
+                pod_cidr=config.pod_cidr, pod_cidrs=(config.pod_cidr,), taints=config.taints
+            ),
+            status=NodeStatus(
+                capacity=config.capacity,
+                allocatable=config.allocatable,
+                conditions=_healthy_conditions(now_ns),
+                addresses=(
+                    NodeAddress(type="InternalIP", address=config.node_ip),
+                    NodeAddress(type="Hostname", address=config.node_name),
+                ),
+                node_info=_system_info(config.node_name),
+            ),
+        )
+
+    def last_lease_renewal_ns(self) -> int:
+        """When the node's lease was last renewed: on its grid, until the node failed."""
+        until_ns = self._sim.now if self._failed_at_ns is None else self._failed_at_ns
+        return until_ns - (until_ns - self._lease_offset_ns) % LEASE_RENEW_PERIOD_NS
+
+    def power_off(self) -> None:
+        """The node is gone: everything stops at once and nobody is told."""
+        self._failed_at_ns = self._sim.now
+        self._client.stop()
+        for worker in self._workers.values():
+            worker.power_off()
+        self._sim.emit(NodeFailed(node=self._config.node_name))
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        pod = new or old
+        assert pod is not None
+        worker = self._workers.get(pod.uid or "")
+        if new is None:
+            return  # the kubelet itself deletes the object last; a forced deletion is found below
+        if worker is not None:
+            worker.update(new)
+        elif new.status.phase not in ("Succeeded", "Failed"):
+            uid = new.uid or ""
+            self._workers[uid] = PodWorker(self._context, pod=new, finished=self._finished)
+
+    def _relisted(self, pod_uid: str) -> None:
+        worker = self._workers.get(pod_uid)
+        if worker is None or self._failed_at_ns is not None:
+            return
+        status = worker.observe()
+        if is_ready(status) and pod_uid not in self._ready_seen_ns:
+            self._ready_seen_ns[pod_uid] = self._sim.now
+            started = [
+                s.state.running.started_at or 0
+                for s in status.container_statuses
+                if s.state.running is not None
+            ]
+            self._phase_ended(worker.pod, "pleg", max(started) - self._sim.start_time_ns)
+        worker.kick()
+
+    def _status_committed(self, pod: Pod) -> None:
+        seen_ns = self._ready_seen_ns.get(pod.uid or "")
+        if seen_ns is not None and seen_ns >= 0 and is_ready(pod.status):
+            self._phase_ended(pod, "status", seen_ns)
+            self._ready_seen_ns[pod.uid or ""] = -1  # once only
+        self._report_images_later()
+
+    def _phase_ended(self, pod: Pod, phase: str, began_ns: int) -> None:
+        self._sim.emit(
+            StartupPhaseEnded(
+                namespace=pod.namespace or "",
+                name=pod.name,
+                uid=pod.uid or "",
+                container="",
+                phase=phase,
+                began_ns=began_ns,
+            )
+        )
+
+    def _finished(self, pod_uid: str) -> None:
+        self._workers.pop(pod_uid, None)
+        self._ready_seen_ns.pop(pod_uid, None)
+
+    def _runtime_handler(self, class_name: str) -> str | None:
+        runtime_class = self._runtime_classes.get(class_name)
+        return None if runtime_class is None else runtime_class.handler
+
+    def _report_images_later(self) -> None:
+        """Images appear in the node's status at the next update of it, every ten seconds."""
+        if self._image_report_due or self._failed_at_ns is not None:
+            return
+        self._image_report_due = True
+        offset_ns = self._lease_offset_ns
+        delay_ns = NODE_STATUS_UPDATE_NS - (self._sim.now - offset_ns) % NODE_STATUS_UPDATE_NS
+        self._sim.call_in(delay_ns, self._start_image_report)
+
+    def _start_image_report(self) -> None:
+        self._sim.process(self._report_images())
+
+    def _report_images(self) -> SimProcess[None]:
+        self._image_report_due = False
+        if self._failed_at_ns is not None:
+            return
+        images = tuple(
+            ContainerImage(names=image.repo_tags, size_bytes=image.size)
+            for image in self._images.list_images()[:NODE_STATUS_MAX_IMAGES]
+        )
+        try:
+            yield from self._client.patch(
+                Node,
+                self._config.node_name,
+                lambda node: node.replace(status=node.status.replace(images=images)),
+                status=True,
+            )
+        except NotFound:
+            return
+
+
+def _healthy_conditions(now_ns: int) -> tuple[NodeCondition, ...]:
+    healthy = (
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory",
+         "kubelet has sufficient memory available"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("PIDPressure", "False", "KubeletHasSufficientPID",
+         "kubelet has sufficient PID available"),
+        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    )  # fmt: skip
+    return tuple(
+        NodeCondition(
+            type=type_,
+            status=status,
+            reason=reason,
+            message=message,
+            last_heartbeat_time=now_ns,
+            last_transition_time=now_ns,
+        )
+        for type_, status, reason, message in healthy
+    )
+
+
+def _system_info(node_name: str) -> NodeSystemInfo:
+    return NodeSystemInfo(
+        machine_id=node_name,
+        system_uuid=node_name,
+        boot_id=node_name,
+        kernel_version="6.1.0-kubesim",
+        os_image="kubesim",
+        container_runtime_version=CONTAINERD_VERSION,
+        kubelet_version=KUBELET_VERSION,
+        kube_proxy_version="",
+        operating_system="linux",
+        architecture="amd64",
+    )

@@ -1,0 +1,200 @@
+"""The pod status that a kubelet reports. Pure functions of the spec and of what the runtime says.
+
+Mirrors: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase, convertStatusToAPIStatus),
+pkg/kubelet/status/generate.go; reasons and messages as there.
+Departs: no probes yet: a running container is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kubesim.api.corev1 import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+    HostIP,
+    Pod,
+    PodCondition,
+    PodIP,
+    PodStatus,
+)
+from kubesim.api.podutil import get_pod_condition
+from kubesim.node.cri import messages as cri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a kubelet knows about a pod when it makes its status.
+
+    Attributes:
+        containers: What the runtime lists, oldest first.
+        pod_ip: The sandbox's address; empty when there is no ready sandbox.
+        waiting: Why containers wait that are not running: name to reason and message.
+        host_ip: The node's address.
+        epoch_ns: What to add to a virtual instant to have a time on the wall.
+        now_ns: The virtual instant.
+    """
+
+    containers: tuple[cri.ContainerStatus, ...]
+    pod_ip: str
+    waiting: Mapping[str, tuple[str, str]]
+    host_ip: str
+    epoch_ns: int
+    now_ns: int
+
+
+def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
+    """The pod's whole status, as it is to be reported now."""
+    inits = tuple(_container_status(c, pod, seen) for c in pod.spec.init_containers)
+    mains = tuple(_container_status(c, pod, seen) for c in pod.spec.containers)
+    phase = _phase(pod, inits=inits, mains=mains)
+    status = pod.status.replace(
+        phase=phase,
+        host_ip=seen.host_ip,
+        host_ips=(HostIP(ip=seen.host_ip),),
+        start_time=pod.status.start_time or seen.epoch_ns + seen.now_ns,
+        container_statuses=mains,
+        init_container_statuses=inits,
+    )
+    if seen.pod_ip:
+        status = status.replace(pod_ip=seen.pod_ip, pod_ips=(PodIP(ip=seen.pod_ip),))
+    return status.replace(conditions=_conditions(pod, status, seen))
+
+
+def is_ready(status: PodStatus) -> bool:
+    """Whether a status says that the pod is ready."""
+    condition = get_pod_condition(status, "Ready")
+    return condition is not None and condition.status == "True"
+
+
+def _container_status(container: Container, pod: Pod, seen: Observation) -> ContainerStatus:
+    runs = [run for run in seen.containers if run.name == container.name]
+    latest = runs[-1] if runs else None
+    previous = runs[-2] if len(runs) > 1 else None
+    waiting = seen.waiting.get(container.name)
+    state, last_state = ContainerState(), ContainerState()
+    if previous is not None:
+        last_state = _terminated(previous, seen)
+    if latest is None or latest.state is cri.ContainerState.CREATED:
+        blocked = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
+        reason, message = waiting or (blocked, "")
+        state = _waiting(reason, message)
+    elif latest.state is cri.ContainerState.RUNNING:
+        started_at = seen.epoch_ns + latest.started_at
+        state = ContainerState(running=ContainerStateRunning(started_at=started_at))
+    elif waiting is not None:
+        state, last_state = _waiting(*waiting), _terminated(latest, seen)
+    else:
+        state = _terminated(latest, seen)
+    running = state.running is not None
+    return ContainerStatus(
+        name=container.name,
+        state=state,
+        last_state=last_state,
+        ready=running or _succeeded_init(container, pod, state),
+        started=running,
+        restart_count=latest.attempt if latest else 0,
+        image=container.image or "",
+        image_id=latest.image_ref if latest else "",
+        container_id=f"containerd://{latest.id}" if latest else None,
+    )
+
+
+def _succeeded_init(container: Container, pod: Pod, state: ContainerState) -> bool:
+    done = state.terminated is not None and state.terminated.exit_code == 0
+    return done and container in pod.spec.init_containers
+
+
+def _waiting(reason: str, message: str) -> ContainerState:
+    waiting = ContainerStateWaiting(reason=reason, message=message or None)
+    return ContainerState(waiting=waiting)
+
+
+def _terminated(run: cri.ContainerStatus, seen: Observation) -> ContainerState:
+    return ContainerState(
+        terminated=ContainerStateTerminated(
+            exit_code=run.exit_code,
+            reason=run.reason or None,
+            message=run.message or None,
+            started_at=seen.epoch_ns + run.started_at,
+            finished_at=seen.epoch_ns + run.finished_at,
+            container_id=f"containerd://{run.id}",
+        )
+    )
+
+
+def _phase(
+    pod: Pod, *, inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]
+) -> str:
+    policy = pod.spec.restart_policy or "Always"
+    for init in inits:
+        ended = init.state.terminated or init.last_state.terminated
+        if ended is None or (ended.exit_code != 0 and policy != "Never"):
+            return "Pending"
+        if ended.exit_code != 0:
+            return "Failed"
+    running = sum(1 for s in mains if s.state.running is not None)
+    ended_states = [s.state.terminated or (s.last_state.terminated if s.state.waiting else None)
+                    for s in mains if s.state.running is None]  # fmt: skip
+    if any(ended is None for ended in ended_states):
+        return "Pending"  # something waits that never ran
+    if running:
+        return "Running"
+    if policy == "Always":
+        return "Running"
+    if all(ended is not None and ended.exit_code == 0 for ended in ended_states):
+        return "Succeeded"
+    return "Failed" if policy == "Never" else "Running"
+
+
+def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCondition, ...]:
+    unready = [s.name for s in status.container_statuses if not s.ready]
+    pending = [s.name for s in status.init_container_statuses if not s.ready]
+    over = status.phase in ("Succeeded", "Failed")
+    if over:
+        reason = "PodCompleted" if status.phase == "Succeeded" else "PodFailed"
+        not_ready = _condition("Ready", value=False, reason=reason)
+    elif unready:
+        message = f"containers with unready status: [{' '.join(unready)}]"
+        not_ready = _condition(
+            "Ready", value=False, reason="ContainersNotReady", message=message
+        )
+    else:
+        not_ready = _condition("Ready", value=True)
+    initialized = _condition("Initialized", value=True)
+    if status.phase == "Succeeded":
+        initialized = initialized.replace(reason="PodCompleted")
+    elif pending:
+        message = f"containers with incomplete status: [{' '.join(pending)}]"
+        initialized = _condition(
+            "Initialized", value=False, reason="ContainersNotInitialized", message=message
+        )
+    wanted = (
+        _condition("PodReadyToStartContainers", value=bool(seen.pod_ip)),
+        initialized,
+        not_ready,
+        not_ready.replace(type="ContainersReady"),
+        get_pod_condition(pod.status, "PodScheduled") or _condition("PodScheduled", value=True),
+    )
+    wall_ns = seen.epoch_ns + seen.now_ns
+    return tuple(_since(condition, pod.status, wall_ns) for condition in wanted)
+
+
+def _condition(
+    type_: str, *, value: bool, reason: str | None = None, message: str | None = None
+) -> PodCondition:
+    status = "True" if value else "False"
+    return PodCondition(type=type_, status=status, reason=reason, message=message)
+
+
+def _since(condition: PodCondition, old: PodStatus, wall_ns: int) -> PodCondition:
+    """The condition with the time since when it has its status."""
+    before = get_pod_condition(old, condition.type)
+    unchanged = before is not None and before.status == condition.status
+    since_ns = before.last_transition_time if before is not None and unchanged else wall_ns
+    return condition.replace(last_transition_time=since_ns)

@@ -1,0 +1,142 @@
+"""runc: ordinary Linux containers (and runsc, which is the same with other numbers).
+
+Mirrors: containerd cmd/containerd-shim-runc-v2, opencontainers/runc.
+Departs: what runs in the container is a model of a program (``world.workload``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubesim.node.shim.logs import ContainerLog
+from kubesim.node.shim.task import (
+    EXIT_SIGNAL_BASE,
+    SIGKILL,
+    ExitStatus,
+    NodeServices,
+    ShimError,
+    TaskSpec,
+)
+from kubesim.sim import Event, SimProcess
+from kubesim.sim.distribution import Distribution
+from kubesim.wire.image import LinuxProgram
+from kubesim.world.workload import LinuxProcess
+from kubesim.world.workload.linux import LinuxProcessHooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxRuntime:
+    """The numbers of one such runtime.
+
+    Attributes:
+        name: The shim binary's name.
+        start: Until the program runs.
+        stop: From SIGTERM to the end, for a program that obeys.
+        pod_overhead_bytes: Memory of the shim and pause.
+    """
+
+    name: str
+    start: Distribution
+    stop: Distribution
+    pod_overhead_bytes: int
+
+
+class RuncShim:
+    """A runtime for Linux containers on one node."""
+
+    runs_wasm = False
+
+    def __init__(self, services: NodeServices, *, runtime: LinuxRuntime) -> None:
+        self.name = runtime.name
+        self.pod_overhead_bytes = runtime.pod_overhead_bytes
+        self._services = services
+        self._runtime = runtime
+
+    def create(self, spec: TaskSpec) -> RuncTask:
+        """A task that is not started yet.
+
+        Raises:
+            ShimError: If the image has no Linux program.
+        """
+        if not isinstance(spec.program, LinuxProgram):
+            entry = (spec.command or ("/",))[0]
+            raise ShimError(
+                "failed to create containerd task: failed to create shim task: OCI runtime create "
+                "failed: runc create failed: unable to start container process: error during "
+                f'container init: exec: "{entry}": exec format error'
+            )
+        return RuncTask(self._services, runtime=self._runtime, spec=spec, program=spec.program)
+
+
+class RuncTask:
+    """One Linux container's process."""
+
+    def __init__(
+        self,
+        services: NodeServices,
+        *,
+        runtime: LinuxRuntime,
+        spec: TaskSpec,
+        program: LinuxProgram,
+    ) -> None:
+        self.exited: Event = services.sim.event()
+        self._services = services
+        self._runtime = runtime
+        self._spec = spec
+        self._program = program
+        self._log = ContainerLog(services.sim, spec)
+        self._rng = services.sim.rng(f"{spec.scope}/shim")
+        self._process: LinuxProcess | None = None
+        self._stopping = False
+        self._listening = False
+
+    def start(self) -> SimProcess[None]:
+        """Have a core until the program runs, then let it run."""
+        yield from self._services.machine.compute(self._runtime.start.draw(self._rng))
+        if self._stopping:
+            return
+        self._process = LinuxProcess(
+            self._services.sim,
+            program=self._program,
+            machine=self._services.machine,
+            scope=self._spec.scope,
+            hooks=LinuxProcessHooks(
+                log=lambda data: self._log.write("stdout", data),
+                listen=self._listen,
+                throttled=self._spec.throttled,
+            ),
+        )
+        self._services.machine.allocate(self._program.memory_bytes)
+        self._services.sim.process(self._process.run())
+        assert self._process.ended.callbacks is not None
+        self._process.ended.callbacks.append(lambda event: self._end(int(event.value)))
+
+    def kill(self, signal: int) -> None:
+        """SIGTERM ends it after the runtime's stop time, SIGKILL at once."""
+        if self.exited.triggered:
+            return
+        if signal == SIGKILL:
+            self._end(EXIT_SIGNAL_BASE + signal)
+        elif not self._stopping:
+            self._stopping = True
+            delay_ns = self._runtime.stop.draw(self._rng)
+            self._services.sim.call_in(delay_ns, self._end, 0)
+
+    def _listen(self) -> bool:
+        assert self._process is not None
+        sockets = self._services.sockets
+        self._listening = sockets.listen(self._spec.ip, self._program.port, self._process)
+        return self._listening
+
+    def _end(self, exit_code: int) -> None:
+        if self.exited.triggered:
+            return
+        self._stopping = True
+        if self._process is not None:
+            self._process.stop()
+            if self._listening:
+                self._services.sockets.close(self._spec.ip, self._program.port)
+            self._services.machine.free(self._program.memory_bytes)
+        self._log.close()
+        reason = "Completed" if exit_code == 0 else "Error"
+        self.exited.succeed(ExitStatus(exit_code=exit_code, reason=reason))

@@ -1,0 +1,335 @@
+"""What the Wasm shims have in common: they really run the module.
+
+A *command* module runs once, from ``_start`` to its exit. It is executed in one go at the virtual
+instant at which its container starts; what it printed then appears in the log at the virtual times
+at which it printed it, and the container ends when the module's own time is over.
+
+An *HTTP* module gets a fresh instance for every request: the instance costs what the preset says,
+the handler costs what its fuel says, and the response is what the module printed.
+
+The fuel of an execution becomes CPU time by the preset's model, the container's quota stretches it,
+and the node's cores are waited for.
+
+Mirrors: runwasi crates/containerd-shim-wasm (Shim, Sandbox; an error of run_wasi is exit code 137),
+containerd-shim-spin (a SIGTERM ends the trigger at once with exit code 0).
+Departs: a command holds no core while it runs and cannot be observed half-way; ``Mirrors`` of each
+shim says which triggers the real one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from kubesim.facts import StartupPhaseEnded, WasmExecuted
+from kubesim.node.shim.logs import ContainerLog
+from kubesim.node.shim.precompiled import PrecompiledModules
+from kubesim.node.shim.task import (
+    EXIT_SIGNAL_BASE,
+    SIGKILL,
+    ExitStatus,
+    NodeServices,
+    ShimError,
+    TaskSpec,
+)
+from kubesim.sim import Event, SimProcess
+from kubesim.sim.distribution import Distribution
+from kubesim.wasm import wagi
+from kubesim.wasm.engine import Engine, Module
+from kubesim.wasm.errors import WasmError
+from kubesim.wasm.execution import Execution, Limits, OutputChunk, Status, TimeModel, WasiContext
+from kubesim.wasm.memo import Memo
+from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
+from kubesim.wire.image import WasmKind, WasmProgram
+
+FAILED_EXIT_CODE = 137  # what runwasi reports when run_wasi returns an error
+MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasmRuntime:
+    """The numbers and the powers of one Wasm runtime.
+
+    Attributes:
+        name: The shim binary's name.
+        kinds: What modules can be for it.
+        start: StartContainer without compiling and loading.
+        stop: From SIGTERM to the end.
+        listen: From a loaded module until its HTTP trigger listens.
+        instantiate: One instance for one request.
+        instance_bytes: Memory of an idle instance.
+        pod_overhead_bytes: Memory of the shim and pause.
+        time: From fuel to time.
+        horizon_ns: When the run ends; a command that is still running then is.
+    """
+
+    name: str
+    kinds: frozenset[WasmKind]
+    start: Distribution
+    stop: Distribution
+    listen: Distribution
+    instantiate: Distribution
+    instance_bytes: int
+    pod_overhead_bytes: int
+    time: TimeModel
+    horizon_ns: int
+
+
+class WasmShim:
+    """A Wasm runtime on one node.
+
+    Args:
+        services: The node.
+        runtime: Its numbers.
+        engine: What really runs modules.
+        memo: The same, remembering results.
+        modules: What is compiled on this node.
+    """
+
+    runs_wasm = True
+
+    def __init__(
+        self,
+        services: NodeServices,
+        *,
+        runtime: WasmRuntime,
+        engine: Engine,
+        memo: Memo,
+        modules: PrecompiledModules,
+    ) -> None:
+        self.name = runtime.name
+        self.pod_overhead_bytes = runtime.pod_overhead_bytes
+        self.services = services
+        self.runtime = runtime
+        self.engine = engine
+        self.memo = memo
+        self.modules = modules
+
+    def create(self, spec: TaskSpec) -> WasmTask:
+        """A task that is not started yet.
+
+        Raises:
+            ShimError: If the image has no module, or one this runtime has no trigger for.
+        """
+        program = spec.program
+        if not isinstance(program, WasmProgram):
+            raise ShimError(f"{self.name}: the image has no Wasm layer and Linux containers are not simulated")
+        if program.kind not in self.runtime.kinds:
+            raise ShimError(f'{self.name}: no trigger for a module of kind "{program.kind.value}"')
+        return WasmTask(self, spec=spec, program=program)
+
+
+class WasmTask:
+    """One container whose process is a Wasm module."""
+
+    def __init__(self, shim: WasmShim, *, spec: TaskSpec, program: WasmProgram) -> None:
+        self.exited: Event = shim.services.sim.event()
+        self._shim = shim
+        self._spec = spec
+        self._program = program
+        self._sim = shim.services.sim
+        self._log = ContainerLog(self._sim, spec)
+        self._rng = self._sim.rng(f"{spec.scope}/shim")
+        self._limits = _limits(spec)
+        self._stopping = False
+        self._listening = False
+        self._memory_bytes = 0
+
+    def start(self) -> SimProcess[None]:
+        """Start the sandboxed process, have the module compiled and loaded, let it go.
+
+        Raises:
+            ShimError: If the module cannot be loaded.
+        """
+        runtime, services = self._shim.runtime, self._shim.services
+        yield from services.machine.compute(runtime.start.draw(self._rng))
+        try:
+            module = self._shim.engine.load(self._program.module)
+        except WasmError as error:
+            raise ShimError(str(error)) from None
+        began_ns = self._sim.now
+        size_bytes = len(self._program.module)
+        yield from self._shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
+        self._phase_ended("module", began_ns)
+        if self._stopping:
+            return
+        self._memory_bytes = runtime.instance_bytes
+        services.machine.allocate(self._memory_bytes)
+        run = self._command if self._program.kind is WasmKind.COMMAND else self._trigger
+        self._sim.process(run(module))
+
+    def kill(self, signal: int) -> None:
+        """SIGTERM ends the process after the runtime's stop time, SIGKILL at once."""
+        if self.exited.triggered:
+            return
+        if signal == SIGKILL:
+            code = EXIT_SIGNAL_BASE + signal
+            self._end(ExitStatus(exit_code=code, reason="Error"))
+        elif not self._stopping:
+            self._stopping = True
+            delay_ns = self._shim.runtime.stop.draw(self._rng)
+            self._sim.call_in(delay_ns, self._end, ExitStatus(exit_code=0, reason="Completed"))
+
+    def _command(self, module: Module) -> SimProcess[None]:
+        """Run ``_start`` now and let its output and its end happen when they are due."""
+        spec, began_ns = self._spec, self._sim.now
+        horizon_ns = self._shim.runtime.horizon_ns - began_ns
+        context = WasiContext(
+            args=(*(spec.command or (spec.container,)), *spec.args),
+            env=spec.envs,
+            start_ns=self._sim.wall_ns,
+            seed=self._sim.seed_bytes(f"{spec.scope}/wasi-random"),
+            deadline_ns=max(horizon_ns, 1),
+        )
+        execution = self._shim.engine.run(
+            module, context, self._limits, time=self._shim.runtime.time
+        )
+        for at_ns, chunk in _timed_output(execution, spec):
+            yield self._sim.timeout(began_ns + at_ns - self._sim.now)
+            if self.exited.triggered:
+                return
+            self._log.write(chunk.stream, chunk.data)
+        if execution.status is Status.RUNNING:
+            return
+        end_ns = began_ns + execution.sleep_ns + spec.throttled(execution.cpu_ns)
+        yield self._sim.timeout(end_ns - self._sim.now)
+        if not self.exited.triggered:
+            exit_status = _exit_status(execution)
+            self._executed(execution, exit_status)
+            self._end(exit_status)
+
+    def _trigger(self, module: Module) -> SimProcess[None]:
+        """Open the socket; requests are answered from then on."""
+        began_ns = self._sim.now
+        yield self._sim.timeout(self._shim.runtime.listen.draw(self._rng))
+        if self._stopping or self.exited.triggered:
+            return
+        handler = WasmHttpHandler(self._shim, spec=self._spec, module=module, log=self._log)
+        sockets = self._shim.services.sockets
+        self._listening = sockets.listen(self._spec.ip, self._program.port, handler)
+        if self._listening:
+            self._phase_ended("listen", began_ns)
+        else:
+            self._log.write("stderr", b"Error: Address already in use (os error 98)\n")
+            self._end(ExitStatus(exit_code=FAILED_EXIT_CODE, reason="Error"))
+
+    def _end(self, exit_status: ExitStatus) -> None:
+        if self.exited.triggered:
+            return
+        self._stopping = True
+        if self._listening:
+            self._shim.services.sockets.close(self._spec.ip, self._program.port)
+        self._shim.services.machine.free(self._memory_bytes)
+        self._log.close()
+        self.exited.succeed(exit_status)
+
+    def _executed(self, execution: Execution, exit_status: ExitStatus) -> None:
+        spec = self._spec
+        self._sim.emit(
+            WasmExecuted(
+                namespace=spec.namespace,
+                name=spec.pod,
+                uid=spec.uid,
+                container=spec.container,
+                digest=self._program.digest,
+                status=execution.status.value,
+                exit_code=exit_status.exit_code,
+                fuel=execution.fuel,
+                host_calls=execution.host_calls,
+                elapsed_ns=execution.elapsed_ns,
+            )
+        )
+
+    def _phase_ended(self, phase: str, began_ns: int) -> None:
+        spec = self._spec
+        if spec.attempt == 0:
+            self._sim.emit(
+                StartupPhaseEnded(
+                    namespace=spec.namespace,
+                    name=spec.pod,
+                    uid=spec.uid,
+                    container=spec.container,
+                    phase=phase,
+                    began_ns=began_ns,
+                )
+            )
+
+
+class WasmHttpHandler:
+    """Answers requests with a fresh instance each."""
+
+    def __init__(
+        self, shim: WasmShim, *, spec: TaskSpec, module: Module, log: ContainerLog
+    ) -> None:
+        self._shim = shim
+        self._spec = spec
+        self._module = module
+        self._log = log
+        self._handler = wagi.WagiHandler(environment=spec.envs)
+        self._sim = shim.services.sim
+        self._rng = self._sim.rng(f"{spec.scope}/instances")
+        # Random bytes follow from the run's seed and the module alone, so that a guest that draws
+        # some only to seed its hash maps stays a function of its input.
+        self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
+        self._limits = _limits(spec)
+
+    def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
+        """Make an instance, run the handler for real, answer with what it printed."""
+        instantiate_ns = self._shim.runtime.instantiate.draw(self._rng)
+        waited_ns = yield from self._shim.services.machine.compute(instantiate_ns)
+        context = wagi.context(
+            request,
+            self._handler,
+            start_ns=self._sim.wall_ns,
+            seed=self._seed,
+            seed_is_input=True,
+        )
+        execution = self._shim.memo.run(
+            self._module, context, self._limits, time=self._shim.runtime.time
+        )
+        began_ns = self._sim.now
+        cpu_ns = self._spec.throttled(execution.cpu_ns)
+        waited_ns += yield from self._shim.services.machine.compute(cpu_ns)
+        if execution.sleep_ns:
+            yield self._sim.timeout(execution.sleep_ns)
+        if execution.stderr:
+            self._log.write("stderr", execution.stderr)
+        return Served(
+            response=wagi.respond(execution),
+            queue_ns=waited_ns,
+            instantiate_ns=instantiate_ns,
+            execute_ns=self._sim.now - began_ns,
+        )
+
+
+
+
+def _limits(spec: TaskSpec) -> Limits:
+    """The sandbox's limits: the container's memory limit is the module's."""
+    limits = Limits()
+    if spec.memory_limit_bytes:
+        limits = replace(limits, memory_bytes=min(spec.memory_limit_bytes, MAX_MEMORY_BYTES))
+    return limits
+
+
+def _timed_output(execution: Execution, spec: TaskSpec) -> Iterator[tuple[int, OutputChunk]]:
+    """Each piece of output with its virtual time, stretched by the quota as the whole run is."""
+    cpu_ns = execution.cpu_ns
+    slowdown_ns = spec.throttled(cpu_ns) - cpu_ns
+    for chunk in execution.output:
+        # Where between CPU and sleep a piece was written is not known; its share of the run is.
+        share = slowdown_ns * chunk.at_ns // execution.elapsed_ns if execution.elapsed_ns else 0
+        yield chunk.at_ns + share, chunk
+
+
+def _exit_status(execution: Execution) -> ExitStatus:
+    """What the kubelet is told: the module's own exit code, or 137 and why it was stopped."""
+    if execution.status is Status.EXITED:
+        reason = "Completed" if execution.exit_code == 0 else "Error"
+        return ExitStatus(exit_code=execution.exit_code, reason=reason)
+    reason = "OOMKilled" if execution.status is Status.OUT_OF_MEMORY else "Error"
+    trap = execution.trap
+    message = trap.message if trap is not None else execution.status.value
+    if trap is not None and trap.frames:
+        message = f"{message} at {' < '.join(trap.frames)}"
+    return ExitStatus(exit_code=FAILED_EXIT_CODE, reason=reason, message=message)
