@@ -117,7 +117,7 @@ def test_every_official_field_is_declared_and_no_other(resource: Resource) -> No
         official_kinds()[resource.api_version, resource.kind], ours, resource.kind
     )
 
-    assert comparison.differences == []
+    assert [] == comparison.differences
     assert comparison.fields > 5
 
 
@@ -129,7 +129,7 @@ def test_the_scheme_names_kinds_as_the_official_api_does() -> None:
         if (resource.api_version, resource.kind) not in official_kinds()
     ]
 
-    assert unofficial == []
+    assert [] == unofficial
 
 
 @pytest.mark.parametrize("resource", tuple(KUBERNETES), ids=lambda resource: resource.kind)
