@@ -115,8 +115,8 @@ def test_a_good_object_has_no_errors() -> None:
         (
             pod(', env: [{name: "a=b"}]'),
             (
-                'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name '
-                "must consist only of printable ASCII characters other than '='"
+                'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable '
+                "name must consist only of printable ASCII characters other than '='"
             ),
         ),
         (
@@ -133,8 +133,8 @@ def test_a_good_object_has_no_errors() -> None:
         (
             pod(spec=", tolerations: [{operator: Equal}]"),
             (
-                'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` '
-                'is empty, which means "match all values and all keys"'
+                'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when '
+                '`key` is empty, which means "match all values and all keys"'
             ),
         ),
         (
