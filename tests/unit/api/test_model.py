@@ -120,6 +120,16 @@ def test_copies_are_the_object_itself() -> None:
 
     assert pod is copy.copy(pod)
     assert pod is copy.deepcopy(pod)
+    assert pod is pod.model_copy(deep=True)
+
+
+def test_pydantics_own_way_to_copy_leaves_the_object_alone() -> None:
+    """``model_copy`` with changes is ``replace``."""
+    pod = make_pod()
+
+    bound = pod.model_copy(update={"spec": pod.spec.replace(node_name="n1")})
+
+    assert (None, "n1") == (pod.spec.node_name, bound.spec.node_name)
 
 
 def test_objects_survive_a_pickle() -> None:
