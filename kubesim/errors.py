@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 EXIT_PASSED = 0
 EXIT_EXPECTATION_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -50,6 +52,7 @@ class Problem:
                 parts.append(str(self.column))
         return ":".join(parts)
 
+    @override
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
         path = f"{self.path}: " if self.path else ""

@@ -10,7 +10,7 @@ from pydantic import Field
 from kubesim.api.quantity import Quantity
 from kubesim.calibration.number import Bytes, CalibrationModel, Sourced
 from kubesim.errors import InputError, Problem
-from kubesim.manifests import read_documents, validate
+from kubesim.manifests import read_paths, validate
 from kubesim.share import share_path
 
 
@@ -36,7 +36,7 @@ class MachineType(Sourced):
     @property
     def price_per_hour_nano_usd(self) -> int:
         """The price in billionths of a dollar an hour."""
-        return Quantity(self.price_per_hour_usd).nano
+        return Quantity(self.price_per_hour_usd).nanos
 
 
 class MachineList(CalibrationModel):
@@ -52,7 +52,7 @@ def load_machines() -> dict[str, MachineType]:
     """All shipped machine types by name."""
     machines: dict[str, MachineType] = {}
     for path in sorted((share_path("models") / "machines").glob("*.yaml")):
-        for document in read_documents(path):
+        for document in read_paths([path]):
             for machine in validate(document, MachineList).machines:
                 if machine.name in machines:
                     problem = Problem(message=f'machine "{machine.name}" twice', file=str(path))

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kubesim.api.metav1 import parse_duration
+from kubesim.api.duration import parse_duration
 from kubesim.api.quantity import Quantity
 from kubesim.sim.distribution import Constant, Distribution, Lognormal, Uniform
 
@@ -92,7 +92,10 @@ class DurationNumber(Sourced):
         if isinstance(self.spread, Spread):
             if self.spread.p99 is not None and self.spread.p99 < self.value:
                 raise ValueError("the 99th percentile is below the median")
-            if self.spread.uniform is not None and self.spread.uniform[0] >= self.spread.uniform[1]:
+            if (
+                self.spread.uniform is not None
+                and self.spread.uniform[0] >= self.spread.uniform[1]
+            ):
                 raise ValueError("the range is empty")
         return self
 

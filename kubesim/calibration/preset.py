@@ -20,7 +20,7 @@ from kubesim.calibration.number import (
     RateNumber,
 )
 from kubesim.errors import InputError, Problem
-from kubesim.manifests import read_documents, validate
+from kubesim.manifests import read_paths, validate
 from kubesim.share import share_path
 
 
@@ -115,12 +115,14 @@ class ProgramNumbers(CalibrationModel):
         service: CPU time of one request.
         workers: How many requests it works on at the same time.
         memory: Resident memory when idle.
+        image: Size of its image, where the scenario does not have the image.
     """
 
     init: DurationNumber
     service: DurationNumber
     workers: CountNumber
     memory: BytesNumber
+    image: BytesNumber
 
 
 class Preset(CalibrationModel):
@@ -162,7 +164,7 @@ def load_preset(name: str) -> Preset:
         raise InputError(
             Problem(message=f'there is no preset "{name}"', suggestion=f"there are: {known}")
         )
-    documents = read_documents(path)
+    documents = read_paths([path])
     if len(documents) != 1:
         raise InputError(Problem(message="a preset is one document", file=str(path)))
     return validate(documents[0], Preset)

@@ -17,7 +17,7 @@ from kubesim.facts.node import (
     StartupPhaseEnded,
 )
 from kubesim.facts.requests import EndpointProgrammed, RequestCompleted, RequestFailed
-from kubesim.facts.run import RunEnded, RunStarted, StepTaken
+from kubesim.facts.run import ObjectRefused, RunEnded, RunStarted, StepTaken
 from kubesim.facts.scheduler import PodAttempted, PodBound
 from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
 
@@ -32,6 +32,7 @@ __all__ = [
     "LogWritten",
     "ModuleLoaded",
     "NodeFailed",
+    "ObjectRefused",
     "ObjectWritten",
     "PodAttempted",
     "PodBound",

@@ -28,6 +28,17 @@ class StepTaken(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRefused(Fact):
+    """The API server refused what the scenario asked of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Fact):
     """The last fact of every journal."""
 

@@ -88,6 +88,14 @@ class Sim:
         """``capacity`` equal servers with one queue, first come, first served."""
         return Resource(self._env, capacity)
 
+    def when(self, event: Event, function: Callable[[Event], None]) -> None:
+        """Call ``function(event)`` when an event happens; now, if it has happened already."""
+        if event.processed:
+            function(event)
+        else:
+            assert event.callbacks is not None
+            event.callbacks.append(function)
+
     def rng(self, name: str) -> Rng:
         """The random stream of that owner; the same object each time it is asked for."""
         stream = self._rngs.get(name)

@@ -5,6 +5,8 @@ Mirrors: staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go; wording as cl
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 
 class StatusError(Exception):
     """An API error: an HTTP code, a machine-readable reason and a message."""
@@ -16,6 +18,7 @@ class StatusError(Exception):
         super().__init__(message)
         self.message = message
 
+    @override
     def __str__(self) -> str:
         return f"Error from server ({self.reason}): {self.message}"
 

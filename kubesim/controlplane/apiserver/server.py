@@ -9,19 +9,20 @@ Mirrors: staging/src/k8s.io/apiserver/pkg/endpoints/handlers, pkg/registry/gener
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from kubesim.api.corev1 import Namespace, Pod, PodCondition, Service
 from kubesim.api.defaults import set_defaults
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.podutil import set_pod_condition
-from kubesim.api.validation import validate_object, validate_update
+from kubesim.api.updatevalidation import validate_update
+from kubesim.api.validation import validate_object
 from kubesim.controlplane.apiserver import errors, registry
 from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
 from kubesim.controlplane.apiserver.resources import is_namespaced, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
-from kubesim.facts import ObjectWritten
+from kubesim.facts import ObjectWritten, PodPhaseChanged
 from kubesim.sim import Sim
 from kubesim.sim.time import SECOND
 
@@ -49,6 +50,7 @@ class APIServer:
         self._uid_rng = sim.rng("apiserver/uid")
         self._name_rng = sim.rng("apiserver/names")
         self._services_created = 0
+        self._shown_phases: dict[str, tuple[str | None, str | None]] = {}
 
     def get(self, kind: type[K], key: str) -> K:
         """The object with that key.
@@ -105,7 +107,7 @@ class APIServer:
         new = registry.prepare_for_update(set_defaults(obj), old)
         if new == old:
             return old
-        _raise_if_invalid(new, validate_object(new) + validate_update(new, old))
+        _raise_if_invalid(new, [*validate_object(new), *validate_update(new, old)])
         committed = self._written("update", self.store.put(new))
         return self._finalized(committed)
 
@@ -122,7 +124,9 @@ class APIServer:
             return old
         return self._written("update/status", self.store.put(new))
 
-    def patch(self, kind: type[K], key: str, change: Callable[[K], K], *, status: bool = False) -> K:
+    def patch(
+        self, kind: type[K], key: str, change: Callable[[K], K], *, status: bool = False
+    ) -> K:
         """Change the current version of an object; a patch cannot lose the optimistic lock.
 
         Args:
@@ -144,7 +148,9 @@ class APIServer:
         pod = self.get(Pod, key)
         if pod.metadata.deletion_timestamp is not None:
             raise errors.conflict(
-                "pods/binding", pod.name, f"pod {pod.name} is being deleted, cannot be assigned to a host"
+                "pods/binding",
+                pod.name,
+                f"pod {pod.name} is being deleted, cannot be assigned to a host",
             )
         if pod.spec.node_name:
             raise errors.conflict(
@@ -221,7 +227,7 @@ class APIServer:
         wanted = obj.metadata.resource_version
         if wanted is not None and wanted != old.metadata.resource_version:
             raise errors.modified(resource_name(type(obj)), obj.name)
-        if obj.uid is not None and obj.uid != old.uid:
+        if obj.uid and obj.uid != old.uid:
             why = f"Precondition failed: UID in precondition: {obj.uid}, UID in object meta: {old.uid}"
             raise errors.conflict(resource_name(type(obj)), obj.name, why)
         return old
@@ -237,9 +243,25 @@ class APIServer:
     def _removed(self, obj: K) -> K:
         return self._written("delete", self.store.remove(obj))
 
+    def _phase_changed(self, pod: Pod) -> None:
+        status = pod.status
+        shown = (status.phase, status.reason)
+        if self._shown_phases.get(pod.uid) != shown:
+            self._shown_phases[pod.uid] = shown
+            self._sim.emit(
+                PodPhaseChanged(
+                    namespace=pod.namespace or "",
+                    name=pod.name,
+                    uid=pod.uid,
+                    node=pod.spec.node_name or "",
+                    phase=status.phase or "",
+                    reason=status.reason or "",
+                )
+            )
+
     def _written(self, verb: str, obj: K) -> K:
         revision = int(obj.metadata.resource_version or 0)
-        if isinstance(obj, Pod) and verb != "bind":
+        if isinstance(obj, Pod):
             self._phase_changed(obj)
         self._sim.emit(
             ObjectWritten(
@@ -247,14 +269,14 @@ class APIServer:
                 kind=type(obj).__name__,
                 namespace=obj.namespace or "",
                 name=obj.name,
-                uid=obj.uid or "",
+                uid=obj.uid,
                 resource_version=revision,
             )
         )
         return obj
 
 
-def _raise_if_invalid(obj: KubeObject, problems: list[object]) -> None:
+def _raise_if_invalid(obj: KubeObject, problems: Sequence[object]) -> None:
     if problems:
         listed = str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
         raise errors.Invalid(f'{type(obj).__name__} "{obj.name}" is invalid: {listed}')

@@ -114,7 +114,7 @@ class Store:
     def _stamp(self, obj: K) -> K:
         self.revision += 1
         metadata = obj.metadata.replace(resource_version=str(self.revision))
-        return cast("K", obj.replace(metadata=metadata))
+        return obj.replace(metadata=metadata)
 
     def _notify(self, event_type: EventType, obj: KubeObject) -> None:
         # Invariant: a pod's nodeName is set once and never changes, so a pod that has one was ADDED

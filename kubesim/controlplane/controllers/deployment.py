@@ -8,6 +8,8 @@ hash is FNV-1a over our own writing of the template, so its value differs from a
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from kubesim.api.appsv1 import (
     Deployment,
     DeploymentStatus,
@@ -15,7 +17,7 @@ from kubesim.api.appsv1 import (
     ReplicaSetSpec,
 )
 from kubesim.api.corev1 import Pod
-from kubesim.api.metav1 import LabelSelector, ObjectMeta, OwnerReference
+from kubesim.api.metav1 import LabelSelector, ObjectMeta, new_controller_ref
 from kubesim.controlplane.client import AlreadyExists, Client, Controller, NotFound, Recorder
 from kubesim.controlplane.controllers import rollout
 from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
@@ -40,6 +42,7 @@ class DeploymentController(Controller):
         self._pods.add_index(BY_CONTROLLER, controller_uids)
         self._pods.add_handler(self._pod_changed)
 
+    @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Bring the ReplicaSets one step nearer to the wanted template and number, and report."""
         deployment = self._deployments.get(key)
@@ -95,7 +98,9 @@ class DeploymentController(Controller):
             return  # made by an earlier sync; the cache will show it
         self._scaled(deployment, created, before=0, after=size)
 
-    def _scale(self, deployment: Deployment, replica_set: ReplicaSet, size: int) -> SimProcess[None]:
+    def _scale(
+        self, deployment: Deployment, replica_set: ReplicaSet, size: int
+    ) -> SimProcess[None]:
         before = rollout.replicas(replica_set)
         annotations = replica_set.metadata.annotations.merge(rollout.size_annotations(deployment))
         changed = replica_set.replace(
@@ -121,9 +126,7 @@ class DeploymentController(Controller):
                 continue
 
     def _update_status(self, deployment: Deployment, owned: list[ReplicaSet]) -> SimProcess[None]:
-        status: DeploymentStatus = rollout.status(
-            deployment, owned, wall_ns=self._sim.wall_ns
-        )
+        status: DeploymentStatus = rollout.status(deployment, owned, wall_ns=self._sim.wall_ns)
         if status != deployment.status:
             try:
                 yield from self._client.patch(
@@ -164,14 +167,7 @@ def new_replica_set(deployment: Deployment, *, revision: int) -> ReplicaSet:
     hashed = rollout.template_hash(deployment)
     labels = template.metadata.labels.set(rollout.HASH_LABEL, hashed)
     selector = deployment.spec.selector
-    owner = OwnerReference(
-        api_version=deployment.api_version,
-        kind=deployment.kind,
-        name=deployment.name,
-        uid=deployment.uid or "",
-        controller=True,
-        block_owner_deletion=True,
-    )
+    owner = new_controller_ref(deployment)
     annotations = deployment.metadata.annotations.without(rollout.LAST_APPLIED).merge(
         {rollout.REVISION: str(revision), **rollout.size_annotations(deployment)}
     )

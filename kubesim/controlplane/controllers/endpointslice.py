@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from kubesim.api.corev1 import ObjectReference, Pod, Service, ServicePort
 from kubesim.api.discoveryv1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.labels import labels_match
-from kubesim.api.metav1 import ObjectMeta, OwnerReference
+from kubesim.api.metav1 import ObjectMeta, new_controller_ref
 from kubesim.api.podutil import is_pod_ready, is_pod_terminal
 from kubesim.controlplane.client import Client, Controller, NotFound
 from kubesim.controlplane.controllers.indexes import BY_OWNER, owner_uids
@@ -43,6 +45,7 @@ class EndpointSliceController(Controller):
         self._slices = client.informer(EndpointSlice)
         self._slices.add_index(BY_OWNER, owner_uids)
 
+    @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Make the Service's slices list its pods."""
         service = self._services.get(key)
@@ -147,14 +150,7 @@ def _endpoint_facts(pod: Pod) -> tuple[object, ...]:
 
 
 def _new_slice(service: Service, ports: Ports, endpoints: tuple[Endpoint, ...]) -> EndpointSlice:
-    owner = OwnerReference(
-        api_version=service.api_version,
-        kind=service.kind,
-        name=service.name,
-        uid=service.uid or "",
-        controller=True,
-        block_owner_deletion=True,
-    )
+    owner = new_controller_ref(service)
     return EndpointSlice(
         metadata=ObjectMeta(
             generate_name=f"{service.name}-",

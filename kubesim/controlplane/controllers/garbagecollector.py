@@ -9,6 +9,8 @@ Departs: no foreground deletion and no orphaning yet; dependents are found by th
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Pod, Service
 from kubesim.api.discoveryv1 import EndpointSlice
@@ -38,6 +40,7 @@ class GarbageCollector(Controller):
         for kind in OWNERS:
             client.informer(kind).add_handler(self._owner_changed)
 
+    @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Delete the dependents of an owner that is gone."""
         for kind, informer in self._dependents.items():

@@ -48,7 +48,9 @@ class NodeLifecycleController:
         node = self._nodes.get(node_name)
         if node is None:
             return
-        self._recorder.normal(node, "NodeNotReady", f"Node {node_name} status is now: NodeNotReady")
+        self._recorder.normal(
+            node, "NodeNotReady", f"Node {node_name} status is now: NodeNotReady"
+        )
         try:
             yield from self._client.patch(
                 Node, node_name, lambda n: _unknown(n, wall_ns), status=True
@@ -66,7 +68,6 @@ class NodeLifecycleController:
                 )
             except NotFound:
                 continue
-
 
 
 def _unknown(node: Node, wall_ns: int) -> Node:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from kubesim.api.appsv1 import ReplicaSet, ReplicaSetStatus
 from kubesim.api.corev1 import Pod
-from kubesim.api.metav1 import ObjectMeta, OwnerReference
+from kubesim.api.metav1 import ObjectMeta, new_controller_ref
 from kubesim.api.podutil import is_pod_available, is_pod_ready, is_pod_terminal
 from kubesim.controlplane.client import Client, Controller, NotFound, Recorder, StatusError
 from kubesim.controlplane.controllers.expectations import Expectations
@@ -43,6 +45,7 @@ class ReplicaSetController(Controller):
         self._pods.add_index(BY_CONTROLLER, controller_uids)
         self._pods.add_handler(self._pod_changed)
 
+    @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Create or delete pods until there are as many as wanted, and report."""
         replica_set = self._replica_sets.get(key)
@@ -202,14 +205,7 @@ def pod_from_template(replica_set: ReplicaSet) -> Pod:
     The spec is the template's own object: all replicas share one.
     """
     template = replica_set.spec.template
-    owner = OwnerReference(
-        api_version=replica_set.api_version,
-        kind=replica_set.kind,
-        name=replica_set.name,
-        uid=replica_set.uid or "",
-        controller=True,
-        block_owner_deletion=True,
-    )
+    owner = new_controller_ref(replica_set)
     return Pod(
         metadata=ObjectMeta(
             generate_name=f"{replica_set.name}-",

@@ -50,7 +50,9 @@ def fenceposts(deployment: Deployment) -> tuple[int, int]:
 def find_new(deployment: Deployment, owned: list[ReplicaSet]) -> ReplicaSet | None:
     """The ReplicaSet of the current template; the oldest when there are several."""
     template = deployment.spec.template
-    for replica_set in sorted(owned, key=lambda rs: (rs.metadata.creation_timestamp or 0, rs.name)):
+    for replica_set in sorted(
+        owned, key=lambda rs: (rs.metadata.creation_timestamp or 0, rs.name)
+    ):
         metadata = replica_set.spec.template.metadata
         plain = metadata.replace(labels=metadata.labels.without(HASH_LABEL))
         if replica_set.spec.template.replace(metadata=plain) == template:
@@ -191,12 +193,14 @@ def status(deployment: Deployment, owned: list[ReplicaSet], *, wall_ns: int) -> 
 
 
 def _with(
-    conditions: tuple[DeploymentCondition, ...], wanted_condition: DeploymentCondition, wall_ns: int
+    conditions: tuple[DeploymentCondition, ...],
+    wanted_condition: DeploymentCondition,
+    wall_ns: int,
 ) -> tuple[DeploymentCondition, ...]:
     old = next((c for c in conditions if c.type == wanted_condition.type), None)
-    if (
-        old is not None
-        and (old.status, old.reason) == (wanted_condition.status, wanted_condition.reason)
+    if old is not None and (old.status, old.reason) == (
+        wanted_condition.status,
+        wanted_condition.reason,
     ):
         return conditions
     since = old.last_transition_time if old and old.status == wanted_condition.status else wall_ns

@@ -8,6 +8,8 @@ Mirrors: pkg/controller/tainteviction/taint_eviction.go.
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from kubesim.api.corev1 import Node, Pod, PodCondition, Taint
 from kubesim.api.podutil import is_pod_terminal, set_pod_condition
 from kubesim.api.taints import toleration_tolerates_taint
@@ -32,6 +34,7 @@ class TaintEvictionController(Controller):
         self._pods.add_index(BY_NODE, node_names)
         self._pods.add_handler(self._pod_changed)
 
+    @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Delete a pod whose toleration is over; come back when it is not over yet."""
         pod = self._pods.get(key)

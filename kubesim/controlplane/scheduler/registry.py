@@ -31,13 +31,17 @@ from kubesim.controlplane.scheduler.framework.runtime import PluginLists
 from kubesim.controlplane.scheduler.plugins.defaultbinder import DefaultBinder
 from kubesim.controlplane.scheduler.plugins.defaultpreemption import DefaultPreemption
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
+from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
+from kubesim.controlplane.scheduler.plugins.interpodaffinity import InterPodAffinity
 from kubesim.controlplane.scheduler.plugins.nodeaffinity import NodeAffinity
 from kubesim.controlplane.scheduler.plugins.nodename import NodeName
+from kubesim.controlplane.scheduler.plugins.nodeports import NodePorts
 from kubesim.controlplane.scheduler.plugins.noderesources_balancedallocation import (
     BalancedAllocation,
 )
 from kubesim.controlplane.scheduler.plugins.noderesources_fit import Fit
 from kubesim.controlplane.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from kubesim.controlplane.scheduler.plugins.podtopologyspread import PodTopologySpread
 from kubesim.controlplane.scheduler.plugins.queuesort import PrioritySort
 from kubesim.controlplane.scheduler.plugins.schedulinggates import SchedulingGates
 from kubesim.controlplane.scheduler.plugins.tainttoleration import TaintToleration
@@ -61,12 +65,16 @@ DEFAULT_REGISTRY: Mapping[str, PluginFactory] = {
     "NodeName": lambda _args, _handle: NodeName(),
     "TaintToleration": lambda _args, _handle: TaintToleration(),
     "NodeAffinity": _with(config.NodeAffinityArgs, lambda args, _handle: NodeAffinity(args)),
+    "NodePorts": lambda _args, _handle: NodePorts(),
     "NodeResourcesFit": _with(config.NodeResourcesFitArgs, lambda args, _handle: Fit(args)),
+    "PodTopologySpread": _with(config.PodTopologySpreadArgs, PodTopologySpread),
+    "InterPodAffinity": _with(config.InterPodAffinityArgs, InterPodAffinity),
     "DynamicResources": lambda _args, _handle: DynamicResources(),
     "DefaultPreemption": _with(config.DefaultPreemptionArgs, DefaultPreemption),
     "NodeResourcesBalancedAllocation": _with(
         config.NodeResourcesBalancedAllocationArgs, lambda args, _handle: BalancedAllocation(args)
     ),
+    "ImageLocality": lambda _args, handle: ImageLocality(handle),
     "DefaultBinder": lambda _args, handle: DefaultBinder(handle.binder),
 }
 """The plugins that profiles can name; a user's own are added to a copy."""

@@ -33,7 +33,7 @@ from kubesim.node.cri.messages import (
 from kubesim.node.cri.services import PodListener
 from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError, Task, TaskSpec
 from kubesim.node.shim.task import SIGKILL, SIGTERM
-from kubesim.sim import SimProcess
+from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
 
 T = TypeVar("T")
@@ -154,7 +154,9 @@ class Containerd:
         """
         sandbox = self._sandboxes.get(pod_sandbox_id)
         if sandbox is None:
-            raise CriError("NotFound", f'an error occurred when try to find sandbox: "{pod_sandbox_id}"')
+            raise CriError(
+                "NotFound", f'an error occurred when try to find sandbox: "{pod_sandbox_id}"'
+            )
         uid = sandbox.status.metadata.uid
         yield from self._call("PodSandboxStatus", uid, pod_sandbox_id, _nothing())
         return sandbox.status
@@ -196,7 +198,9 @@ class Containerd:
             return
         container.task.kill(SIGKILL)
         self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
-        yield from self._call("RemoveContainer", container.spec.uid, container.status.name, _nothing())
+        yield from self._call(
+            "RemoveContainer", container.spec.uid, container.status.name, _nothing()
+        )
 
     def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:
         """The containers of a pod, oldest first."""
@@ -215,9 +219,9 @@ class Containerd:
 
     def image_status(self, image: str) -> SimProcess[Image | None]:
         """The image if it is here; costs no time worth modelling."""
+        yield from _nothing()
         found = self.images.get(image)
         return None if found is None else _cri_image(found.digest, found.name, found.size_bytes)
-        yield  # a generator like its siblings
 
     def pull_image(self, image: str, sandbox_config: PodSandboxConfig) -> SimProcess[str]:
         """Resolve, download and unpack.
@@ -356,13 +360,11 @@ class Containerd:
         )
         self._notify(spec.uid)
         exited = container.task.exited
-        if exited.processed:
-            self._exited(container, exited.value)
-        else:
-            assert exited.callbacks is not None
-            exited.callbacks.append(lambda event: self._exited(container, event.value))
+        self._sim.when(exited, lambda event: self._exited(container, event))
 
-    def _exited(self, container: _Container, exit_status: ExitStatus) -> None:
+    def _exited(self, container: _Container, exited: Event) -> None:
+        exit_status = exited.value
+        assert isinstance(exit_status, ExitStatus)
         spec = container.spec
         container.status = replace(
             container.status,

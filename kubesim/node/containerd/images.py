@@ -112,9 +112,7 @@ class ImageStore:
             if snapshot is None:
                 snapshot = self._layers[layer.digest] = self._sim.event()
                 downloaded += layer.size_bytes
-                self._sim.process(
-                    self._fetch_and_unpack(image, layer, slots=slots, below=below)
-                )
+                self._sim.process(self._fetch_and_unpack(image, layer, slots=slots, below=below))
             below = snapshot
         yield self._sim.all_of([self._layers[layer.digest] for layer in image.layers])
         return downloaded

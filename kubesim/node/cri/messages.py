@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from typing_extensions import override
+
 
 class PodSandboxState(Enum):
     """State of a sandbox."""
@@ -131,5 +133,6 @@ class CriError(Exception):
         self.code = code
         self.message = message
 
+    @override
     def __str__(self) -> str:
         return f"rpc error: code = {self.code} desc = {self.message}"

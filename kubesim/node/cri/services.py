@@ -26,9 +26,7 @@ PodListener = Callable[[str], None]
 class RuntimeService(Protocol):
     """Sandboxes and containers. Every call raises ``CriError`` when the runtime refuses."""
 
-    def run_pod_sandbox(
-        self, config: PodSandboxConfig, runtime_handler: str
-    ) -> SimProcess[str]:
+    def run_pod_sandbox(self, config: PodSandboxConfig, runtime_handler: str) -> SimProcess[str]:
         """Create and start a sandbox; returns its id."""
         ...
 

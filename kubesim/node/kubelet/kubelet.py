@@ -21,7 +21,6 @@ from kubesim.api.corev1 import (
     NodeStatus,
     NodeSystemInfo,
     Pod,
-    PodStatus,
     Taint,
 )
 from kubesim.api.frozenmap import FrozenMap
@@ -121,9 +120,7 @@ class Kubelet:
             volumes=config.volumes,
             runtime_handler=self._runtime_handler,
         )
-        self._pleg = PLEG(
-            sim, offset_ns=rng.uniform(0, RELIST_PERIOD_NS), on_event=self._relisted
-        )
+        self._pleg = PLEG(sim, offset_ns=rng.uniform(0, RELIST_PERIOD_NS), on_event=self._relisted)
         runtime.subscribe(self._pleg.changed)
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
 

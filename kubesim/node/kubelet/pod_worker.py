@@ -64,7 +64,9 @@ class PodWorker:
         finished: Called when the pod is gone from the node for good.
     """
 
-    def __init__(self, context: WorkerContext, *, pod: Pod, finished: Callable[[str], None]) -> None:
+    def __init__(
+        self, context: WorkerContext, *, pod: Pod, finished: Callable[[str], None]
+    ) -> None:
         self.pod = pod
         self._context = context
         self._sim = context.sim
@@ -172,7 +174,9 @@ class PodWorker:
         try:
             if handler is None:
                 raise cri.CriError("NotFound", f'RuntimeClass "{class_name}" not found')
-            sandbox_id = yield from context.runtime.run_pod_sandbox(self._sandbox_config(), handler)
+            sandbox_id = yield from context.runtime.run_pod_sandbox(
+                self._sandbox_config(), handler
+            )
         except cri.CriError as error:
             message = f"Failed to create pod sandbox: {error}"
             context.recorder.warning(pod, "FailedCreatePodSandBox", message)
@@ -328,7 +332,9 @@ class PodWorker:
 
 def _scheduled_ns(pod: Pod) -> int:
     times = [c.last_transition_time for c in pod.status.conditions if c.type == "PodScheduled"]
-    return next((at_ns for at_ns in times if at_ns is not None), pod.metadata.creation_timestamp or 0)
+    return next(
+        (at_ns for at_ns in times if at_ns is not None), pod.metadata.creation_timestamp or 0
+    )
 
 
 def _go_duration(duration_ns: int) -> str:

@@ -161,9 +161,7 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
         not_ready = _condition("Ready", value=False, reason=reason)
     elif unready:
         message = f"containers with unready status: [{' '.join(unready)}]"
-        not_ready = _condition(
-            "Ready", value=False, reason="ContainersNotReady", message=message
-        )
+        not_ready = _condition("Ready", value=False, reason="ContainersNotReady", message=message)
     else:
         not_ready = _condition("Ready", value=True)
     initialized = _condition("Initialized", value=True)

@@ -10,6 +10,7 @@ Departs: no periodic batch sync of 10 s; every change is sent at once, as upstre
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from kubesim.api.corev1 import Pod, PodStatus
 from kubesim.controlplane.client import Client, NotFound, StatusError
@@ -25,9 +26,7 @@ class StatusManager:
         committed: Called when the API server has a status.
     """
 
-    def __init__(
-        self, sim: Sim, *, client: Client, committed: Callable[[Pod], None]
-    ) -> None:
+    def __init__(self, sim: Sim, *, client: Client, committed: Callable[[Pod], None]) -> None:
         self._sim = sim
         self._client = client
         self._committed = committed
@@ -61,9 +60,8 @@ class StatusManager:
         while uid in self._wanted:
             pod, status = self._wanted.pop(uid)
             try:
-                stored = yield from self._client.patch(
-                    Pod, pod.key, lambda current, s=status, u=uid: _merged(current, s, u), status=True
-                )
+                merge = partial(_merged, status=status, uid=uid)
+                stored = yield from self._client.patch(Pod, pod.key, merge, status=True)
             except NotFound:
                 break
             self._sent[uid] = status
@@ -72,7 +70,7 @@ class StatusManager:
         self._idle.pop(uid).succeed()
 
 
-def _merged(current: Pod, status: PodStatus, uid: str) -> Pod:
+def _merged(current: Pod, *, status: PodStatus, uid: str) -> Pod:
     """The current pod with a kubelet's status: conditions of other owners stay as they are."""
     if current.uid != uid:
         return current  # another pod of the same name: not ours to report on

@@ -108,8 +108,7 @@ class RuncTask:
         )
         self._services.machine.allocate(self._program.memory_bytes)
         self._services.sim.process(self._process.run())
-        assert self._process.ended.callbacks is not None
-        self._process.ended.callbacks.append(lambda event: self._end(int(event.value)))
+        self._services.sim.when(self._process.ended, lambda event: self._end(int(event.value)))
 
     def kill(self, signal: int) -> None:
         """SIGTERM ends it after the runtime's stop time, SIGKILL at once."""

@@ -18,7 +18,7 @@ shim says which triggers the real one has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
@@ -39,7 +39,7 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Limits, OutputChunk, Status, TimeModel, WasiContext
 from kubesim.wasm.memo import Memo
-from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
+from kubesim.wire.http import ConnectionRefused, HttpRequest, Served
 from kubesim.wire.image import WasmKind, WasmProgram
 
 FAILED_EXIT_CODE = 137  # what runwasi reports when run_wasi returns an error
@@ -81,7 +81,7 @@ class WasmShim:
     Args:
         services: The node.
         runtime: Its numbers.
-        engine: What really runs modules.
+        engine: What really runs modules; made when the first module starts.
         memo: The same, remembering results.
         modules: What is compiled on this node.
     """
@@ -93,8 +93,8 @@ class WasmShim:
         services: NodeServices,
         *,
         runtime: WasmRuntime,
-        engine: Engine,
-        memo: Memo,
+        engine: Callable[[], Engine],
+        memo: Callable[[], Memo],
         modules: PrecompiledModules,
     ) -> None:
         self.name = runtime.name
@@ -113,7 +113,9 @@ class WasmShim:
         """
         program = spec.program
         if not isinstance(program, WasmProgram):
-            raise ShimError(f"{self.name}: the image has no Wasm layer and Linux containers are not simulated")
+            raise ShimError(
+                f"{self.name}: the image has no Wasm layer and Linux containers are not simulated"
+            )
         if program.kind not in self.runtime.kinds:
             raise ShimError(f'{self.name}: no trigger for a module of kind "{program.kind.value}"')
         return WasmTask(self, spec=spec, program=program)
@@ -144,7 +146,7 @@ class WasmTask:
         runtime, services = self._shim.runtime, self._shim.services
         yield from services.machine.compute(runtime.start.draw(self._rng))
         try:
-            module = self._shim.engine.load(self._program.module)
+            module = self._shim.engine().load(self._program.module)
         except WasmError as error:
             raise ShimError(str(error)) from None
         began_ns = self._sim.now
@@ -181,7 +183,7 @@ class WasmTask:
             seed=self._sim.seed_bytes(f"{spec.scope}/wasi-random"),
             deadline_ns=max(horizon_ns, 1),
         )
-        execution = self._shim.engine.run(
+        execution = self._shim.engine().run(
             module, context, self._limits, time=self._shim.runtime.time
         )
         for at_ns, chunk in _timed_output(execution, spec):
@@ -284,7 +286,7 @@ class WasmHttpHandler:
             seed=self._seed,
             seed_is_input=True,
         )
-        execution = self._shim.memo.run(
+        execution = self._shim.memo().run(
             self._module, context, self._limits, time=self._shim.runtime.time
         )
         began_ns = self._sim.now
@@ -300,8 +302,6 @@ class WasmHttpHandler:
             instantiate_ns=instantiate_ns,
             execute_ns=self._sim.now - began_ns,
         )
-
-
 
 
 def _limits(spec: TaskSpec) -> Limits:
@@ -326,7 +326,7 @@ def _exit_status(execution: Execution) -> ExitStatus:
     """What the kubelet is told: the module's own exit code, or 137 and why it was stopped."""
     if execution.status is Status.EXITED:
         reason = "Completed" if execution.exit_code == 0 else "Error"
-        return ExitStatus(exit_code=execution.exit_code, reason=reason)
+        return ExitStatus(exit_code=execution.exit_code & 0xFF, reason=reason)
     reason = "OOMKilled" if execution.status is Status.OUT_OF_MEMORY else "Error"
     trap = execution.trap
     message = trap.message if trap is not None else execution.status.value

@@ -31,9 +31,13 @@ class Link:
         self._sim = sim
         self._bandwidth = bandwidth
         self._serial = itertools.count()
-        self._share = 0.0  # bytes that each transfer under way has received since the link was idle
+        self._share = (
+            0.0  # bytes that each transfer under way has received since the link was idle
+        )
         self._updated_ns = 0
-        self._ends: list[tuple[float, int, Event]] = []  # by the share at which a transfer is whole
+        self._ends: list[
+            tuple[float, int, Event]
+        ] = []  # by the share at which a transfer is whole
         self._generation = 0
 
     def transfer(self, size_bytes: int) -> SimProcess[None]:

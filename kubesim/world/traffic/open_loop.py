@@ -42,9 +42,7 @@ class Endpoint(Protocol):
 Pick = Callable[[str, int], Endpoint | None]
 """A Service's key and port to one of its endpoints."""
 
-Send = Callable[
-    [str, int, HttpRequest], SimProcess[tuple[Served | ConnectionRefused, int]]
-]
+Send = Callable[[str, int, HttpRequest], SimProcess[tuple[Served | ConnectionRefused, int]]]
 """Send a request to an address; gives the answer and the time on the wire."""
 
 

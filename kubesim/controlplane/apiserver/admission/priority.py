@@ -77,4 +77,4 @@ class Priority:
     @staticmethod
     def _global_default(store: Store) -> PriorityClass | None:
         defaults = [c for c in store.values(PriorityClass) if c.global_default]
-        return min(defaults, key=lambda c: c.value) if defaults else None
+        return min(defaults, key=lambda c: c.value or 0) if defaults else None

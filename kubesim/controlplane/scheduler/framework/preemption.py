@@ -5,8 +5,8 @@ pods, and then each of these is let back in, the most important first, if the po
 
 Mirrors: pkg/scheduler/framework/preemption/preemption.go, plugins/defaultpreemption
 (SelectVictimsOnNode, filterPodsWithPDBViolation), pkg/scheduler/util/utils.go.
-Departs: upstream looks at the nodes from a random offset on, which matters only when there are more
-than enough candidates; here the offset is 0.
+Departs: upstream looks at the nodes from a random offset on, which matters only when there are
+more than enough candidates; here the offset is 0.
 """
 
 from __future__ import annotations

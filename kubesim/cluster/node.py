@@ -1,0 +1,212 @@
+"""Assembling one node: machine, shims, containerd, kubelet."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kubesim.calibration import Preset
+from kubesim.calibration.preset import RuntimeNumbers, WasmRuntimeNumbers
+from kubesim.cluster.config import NodeConfig
+from kubesim.controlplane.client import Client
+from kubesim.node.containerd import Containerd, ContainerdConfig
+from kubesim.node.kubelet import Kubelet, KubeletConfig
+from kubesim.node.machine import Machine
+from kubesim.node.shim import NodeServices, Shim, spin, wasmedge, wasmtime
+from kubesim.node.shim.precompiled import PrecompiledModules
+from kubesim.node.shim.runc import LinuxRuntime, RuncShim
+from kubesim.node.shim.wasm import WasmRuntime, WasmShim
+from kubesim.sim import Sim, SimProcess
+from kubesim.wasm.engine import Engine
+from kubesim.wasm.execution import TimeModel
+from kubesim.wasm.memo import Memo
+from kubesim.wire.image import Image, Layer
+from kubesim.world.network import Link, PodNetwork
+from kubesim.world.registry import Registry
+
+POD_NETWORK = ipaddress.IPv4Network("10.240.0.0/12")  # 4,096 nodes of 256 addresses each
+NODE_NETWORK = ipaddress.IPv4Network("192.168.0.0/16")
+
+WASM_SHIMS = {"spin": spin, "wasmtime": wasmtime, "wasmedge": wasmedge}
+LINUX_SHIMS = {"runc": "containerd-shim-runc-v2", "runsc": "containerd-shim-runsc-v1"}
+
+
+def known_handlers() -> tuple[str, ...]:
+    """The runtime handlers for which there is a shim."""
+    return (*LINUX_SHIMS, *WASM_SHIMS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What all nodes share."""
+
+    sim: Sim
+    preset: Preset
+    network: PodNetwork
+    registry: Registry
+    engine: Callable[[], Engine]
+    memo: Callable[[], Memo]
+    horizon_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAssembly:
+    """One node's components."""
+
+    config: NodeConfig
+    machine: Machine
+    containerd: Containerd
+    kubelet: Kubelet
+
+    @property
+    def pool(self) -> str:
+        """The pool it belongs to."""
+        return self.config.pool
+
+    @property
+    def price_per_hour_nano_usd(self) -> int:
+        """Billionths of a dollar an hour."""
+        return self.config.price_per_hour_nano_usd
+
+    @property
+    def memory_peak_bytes(self) -> int:
+        """The most memory that was in use."""
+        return self.machine.memory_peak_bytes
+
+    def power_off(self) -> None:
+        """The node goes down with everything on it."""
+        self.kubelet.power_off()
+        self.containerd.power_off()
+
+
+def assemble_node(world: World, *, config: NodeConfig, index: int, client: Client) -> NodeAssembly:
+    """Construct a node's components and connect them.
+
+    Args:
+        world: What all nodes share.
+        config: The node.
+        index: Its number, from which its addresses follow.
+        client: The kubelet's connection to the API server.
+    """
+    sim, numbers = world.sim, world.preset.containerd
+    machine = Machine(
+        sim,
+        cpu_millis=config.capacity["cpu"].milli_value(),
+        memory_bytes=config.capacity["memory"].value(),
+    )
+    services = NodeServices(sim=sim, node=config.name, machine=machine, sockets=world.network)
+    pod_cidr = _pod_cidr(index)
+    addresses = _Addresses(pod_cidr)
+    containerd = Containerd(
+        services,
+        config=ContainerdConfig(
+            sandbox_network=numbers.sandbox_network.distribution,
+            sandbox_runtime=numbers.sandbox_runtime.distribution,
+            create_container=numbers.create_container.distribution,
+            create_wasm_container=numbers.create_wasm_container.distribution,
+            unpack_rate=numbers.unpack_rate.value,
+        ),
+        runtimes={handler: _shim(world, services, handler) for handler in config.runtimes},
+        remote=_Remote(world),
+        allocate_ip=addresses.next,
+    )
+    kubelet = Kubelet(
+        sim,
+        client=client,
+        config=KubeletConfig(
+            node_name=config.name,
+            node_ip=str(NODE_NETWORK.network_address + 10 + index),
+            capacity=config.capacity,
+            allocatable=config.allocatable,
+            labels=config.labels,
+            taints=config.taints,
+            pod_cidr=str(pod_cidr),
+            serialize_image_pulls=config.serialize_image_pulls,
+            volumes=world.preset.kubelet.volumes.distribution,
+        ),
+        runtime=containerd,
+        images=containerd,
+    )
+    return NodeAssembly(config=config, machine=machine, containerd=containerd, kubelet=kubelet)
+
+
+class _Remote:
+    """The registry over this node's own link."""
+
+    def __init__(self, world: World) -> None:
+        self._registry = world.registry
+        self._link = Link(world.sim, bandwidth=world.preset.registry.bandwidth.value)
+
+    def resolve(self, reference: str) -> SimProcess[Image | None]:
+        return self._registry.resolve(reference)
+
+    def fetch(self, layer: Layer) -> SimProcess[None]:
+        return self._registry.fetch(layer, self._link)
+
+
+class _Addresses:
+    """The host-local IPAM plugin: the next address, round and round."""
+
+    def __init__(self, network: ipaddress.IPv4Network) -> None:
+        self._network = network
+        self._count = 0
+
+    def next(self) -> str:
+        # .0 is the network, .1 the gateway, .255 the broadcast address.
+        address = self._network.network_address + 2 + self._count % 253
+        self._count += 1
+        return str(address)
+
+
+def _pod_cidr(index: int) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network((int(POD_NETWORK.network_address) + 256 * index, 24))
+
+
+def _shim(world: World, services: NodeServices, handler: str) -> Shim:
+    if handler in LINUX_SHIMS:
+        return _linux_shim(services, LINUX_SHIMS[handler], world.preset.runtimes[handler])
+    return _wasm_shim(world, services, handler, world.preset.wasm_runtimes)
+
+
+def _linux_shim(services: NodeServices, name: str, numbers: RuntimeNumbers) -> RuncShim:
+    runtime = LinuxRuntime(
+        name=name,
+        start=numbers.start.distribution,
+        stop=numbers.stop.distribution,
+        pod_overhead_bytes=numbers.overhead.value,
+    )
+    return RuncShim(services, runtime=runtime)
+
+
+def _wasm_shim(
+    world: World,
+    services: NodeServices,
+    handler: str,
+    runtimes: Mapping[str, WasmRuntimeNumbers],
+) -> WasmShim:
+    kind, numbers = WASM_SHIMS[handler], runtimes[handler]
+    execution = world.preset.execution
+    runtime = WasmRuntime(
+        name=kind.NAME,
+        kinds=kind.KINDS,
+        start=numbers.start.distribution,
+        stop=numbers.stop.distribution,
+        listen=numbers.listen.distribution,
+        instantiate=numbers.instantiate.distribution,
+        instance_bytes=numbers.instance.value,
+        pod_overhead_bytes=numbers.overhead.value,
+        time=TimeModel(
+            fuel_per_us=execution.fuel_per_us.value, host_call_ns=execution.host_call.value
+        ),
+        horizon_ns=world.horizon_ns,
+    )
+    modules = PrecompiledModules(
+        services,
+        runtime=kind.NAME,
+        compile_per_kib=numbers.compile_per_kib.distribution,
+        load=numbers.load.distribution,
+    )
+    return WasmShim(
+        services, runtime=runtime, engine=world.engine, memo=world.memo, modules=modules
+    )

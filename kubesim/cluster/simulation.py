@@ -1,0 +1,256 @@
+"""One whole cluster on one clock.
+
+Constructs every component, lets the nodes of the beginning exist, and offers what a person at a
+terminal could do to a cluster: apply, delete, scale, cordon and drain, pull a node's plug. Time
+passes only when someone says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.corev1 import Namespace, Node, Pod
+from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
+from kubesim.cluster.config import ClusterConfig
+from kubesim.cluster.engine import shared_engine
+from kubesim.cluster.node import NodeAssembly, World, assemble_node
+from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
+from kubesim.controlplane.apiserver.server import APIServer
+from kubesim.controlplane.client import AlreadyExists, Client, ClientConfig, StatusError
+from kubesim.controlplane.controllers import (
+    DeploymentController,
+    EndpointSliceController,
+    GarbageCollector,
+    NodeLifecycleController,
+    ReplicaSetController,
+    TaintEvictionController,
+)
+from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
+from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
+from kubesim.facts import ObjectRefused, RunStarted, StepTaken
+from kubesim.node.proxy import KubeProxy
+from kubesim.sim import Sim, SimProcess
+from kubesim.wasm.memo import Memo
+from kubesim.world.network import PodNetwork
+from kubesim.world.registry import Registry
+from kubesim.world.traffic import OpenLoop
+
+KUBERNETES_VERSION = "1.36"
+WASMTIME_VERSION = "50.0.1"
+INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+# Client-side limits of the real components: requests a second and burst.
+KCM_LIMITS = (20.0, 30)
+SCHEDULER_LIMITS = (50.0, 100)
+KUBELET_LIMITS = (50.0, 100)
+KUBECTL_LIMITS = (50.0, 300)
+NO_LIMITS = (0.0, 0)
+
+
+class Simulation:
+    """A cluster and its world.
+
+    Args:
+        config: What it is made of.
+    """
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self.config = config
+        self.sim = Sim(seed=config.seed, start_time_ns=config.start_time_ns)
+        self.sim.emit(
+            RunStarted(
+                scenario=config.name,
+                scenario_digest=config.digest,
+                seed=config.seed,
+                preset=config.preset.name,
+                kubernetes=KUBERNETES_VERSION,
+                wasmtime=WASMTIME_VERSION,
+            )
+        )
+        self.apiserver = APIServer(self.sim)
+        self._bootstrap()
+        self._network = PodNetwork(
+            self.sim, round_trip=config.preset.network.client_round_trip.distribution
+        )
+        self._user = self._client("kubectl", KUBECTL_LIMITS)
+        self._start_control_plane()
+        self._start_nodes()
+        self._start_traffic()
+
+    @property
+    def store(self) -> Any:
+        """The object store, for readers."""
+        return self.apiserver.store
+
+    def node_facts(self, name: str) -> NodeAssembly | None:
+        """What is known of a node beyond its object; ``None`` for one that is not simulated."""
+        return self.nodes.get(name)
+
+    def run_until(self, until_ns: int) -> None:
+        """Let time pass."""
+        self.sim.run_until(until_ns)
+
+    def apply(self, objects: Sequence[KubeObject], *, what: str) -> None:
+        """Begin to create or update objects, one after another, as ``kubectl apply -f`` does."""
+        self.sim.emit(StepTaken(verb="apply", subject=what))
+        self.sim.process(self._apply(objects))
+
+    def delete(self, kind: type[KubeObject], key: str) -> None:
+        """Begin to delete an object, as ``kubectl delete`` does."""
+        self.sim.emit(StepTaken(verb="delete", subject=f"{kind.__name__}/{key}"))
+        self.sim.process(self._refusable(self._user.delete(kind, key), kind, key))
+
+    def scale(self, kind: type[Deployment] | type[ReplicaSet], key: str, replicas: int) -> None:
+        """Begin to set a workload's number of replicas, as ``kubectl scale`` does."""
+        self.sim.emit(
+            StepTaken(verb="scale", subject=f"{kind.__name__}/{key} to {replicas} replicas")
+        )
+
+        def change(obj: Any) -> Any:
+            return obj.replace(spec=obj.spec.replace(replicas=replicas))
+
+        self.sim.process(self._refusable(self._user.patch(kind, key, change), kind, key))
+
+    def drain(self, node_name: str) -> None:
+        """Begin to cordon a node and to delete its pods, as ``kubectl drain`` does."""
+        self.sim.emit(StepTaken(verb="drain", subject=node_name))
+        self.sim.process(self._refusable(self._drain(node_name), Node, node_name))
+
+    def fail_node(self, node_name: str) -> None:
+        """A node goes down at once and stays down."""
+        self.sim.emit(StepTaken(verb="fail node", subject=node_name))
+        assembly = self.nodes[node_name]
+        last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
+        assembly.power_off()
+        self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
+
+    @cached_property
+    def memo(self) -> Memo:
+        """The engine, remembering this run's results."""
+        return Memo(shared_engine())
+
+    def _client(self, component: str, limits: tuple[float, int]) -> Client:
+        numbers = self.config.preset.apiserver
+        qps, burst = limits
+        return Client(
+            self.sim,
+            apiserver=self.apiserver,
+            component=component,
+            config=ClientConfig(
+                qps=qps,
+                burst=burst,
+                request_latency=numbers.request.distribution,
+                watch_latency=numbers.watch.distribution,
+            ),
+        )
+
+    def _bootstrap(self) -> None:
+        """What every cluster has before anybody did anything."""
+        for name in INITIAL_NAMESPACES:
+            self.apiserver.create(Namespace(metadata=ObjectMeta(name=name)))
+        for priority_class in SYSTEM_PRIORITY_CLASSES:
+            self.apiserver.create(priority_class)
+
+    def _start_control_plane(self) -> None:
+        sim = self.sim
+        manager = self._client("kube-controller-manager", KCM_LIMITS)
+        self._node_lifecycle = NodeLifecycleController(sim, client=manager)
+        self._controllers = (
+            DeploymentController(sim, client=manager),
+            ReplicaSetController(sim, client=manager),
+            EndpointSliceController(sim, client=manager),
+            GarbageCollector(sim, client=manager),
+            TaintEvictionController(sim, client=manager),
+            self._node_lifecycle,
+        )
+        self._scheduler = Scheduler(
+            sim,
+            client=self._client("kube-scheduler", SCHEDULER_LIMITS),
+            config=KubeSchedulerConfiguration(),
+            timings=SchedulerTimings(cycle=self.config.preset.scheduler.cycle.distribution),
+        )
+
+    def _start_nodes(self) -> None:
+        config = self.config
+        world = World(
+            sim=self.sim,
+            preset=config.preset,
+            network=self._network,
+            registry=Registry(
+                self.sim,
+                images={image.name: image for image in config.images},
+                resolve=config.preset.registry.resolve.distribution,
+                request=config.preset.registry.request.distribution,
+            ),
+            engine=shared_engine,
+            memo=lambda: self.memo,
+            horizon_ns=config.horizon_ns,
+        )
+        self.nodes: dict[str, NodeAssembly] = {}
+        for index, node in enumerate(config.nodes):
+            client = self._client(f"kubelet/{node.name}", KUBELET_LIMITS)
+            assembly = assemble_node(world, config=node, index=index, client=client)
+            self.nodes[node.name] = assembly
+            self._register(assembly)
+
+    def _register(self, assembly: NodeAssembly) -> None:
+        """The node was there before the run began: its object simply is."""
+        node = assembly.kubelet.node()
+        stored = self.apiserver.create(node)
+        self.apiserver.update_status(stored.replace(status=node.status))
+
+    def _start_traffic(self) -> None:
+        client = self._client("kube-proxy/ingress", NO_LIMITS)
+        self._proxy = KubeProxy(
+            self.sim,
+            client=client,
+            name="ingress",
+            sync=self.config.preset.network.proxy_sync.distribution,
+        )
+        for traffic in self.config.traffic:
+            OpenLoop(
+                self.sim, config=traffic, pick=self._proxy.pick, send=self._network.request
+            )
+
+    def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
+        for obj in objects:
+            yield from self._refusable(self._create_or_update(obj), type(obj), obj.key)
+
+    def _create_or_update(self, obj: KubeObject) -> SimProcess[None]:
+        try:
+            yield from self._user.create(obj)
+        except AlreadyExists:
+            yield from self._user.update(obj)
+
+    def _refusable(
+        self, request: SimProcess[Any], kind: type[KubeObject], key: str
+    ) -> SimProcess[None]:
+        """Make a request; what the API server refuses is a fact, not a failure of the run."""
+        try:
+            yield from request
+        except StatusError as error:
+            namespace, _, name = key.rpartition("/")
+            self.sim.emit(
+                ObjectRefused(
+                    kind=kind.__name__,
+                    namespace=namespace,
+                    name=name,
+                    reason=error.reason,
+                    message=error.message,
+                )
+            )
+
+    def _drain(self, node_name: str) -> SimProcess[None]:
+        def cordon(node: Node) -> Node:
+            return node.replace(spec=node.spec.replace(unschedulable=True))
+
+        yield from self._user.patch(Node, node_name, cordon)
+        for pod in self.apiserver.list(Pod):
+            owner = controller_of(pod)
+            of_daemon_set = owner is not None and owner.kind == "DaemonSet"
+            if pod.spec.node_name == node_name and not of_daemon_set:
+                deletion = self._user.delete(Pod, pod.key, uid=pod.uid)
+                yield from self._refusable(deletion, Pod, pod.key)

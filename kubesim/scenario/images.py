@@ -1,0 +1,138 @@
+"""From the scenario's images to what a registry has. Wasm modules are read and checked here."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from kubesim.calibration import Preset
+from kubesim.calibration.preset import ProgramNumbers
+from kubesim.cluster.engine import shared_engine
+from kubesim.errors import InputError, Problem
+from kubesim.manifests import Document
+from kubesim.scenario.format import ImageSpec, ProgramSpec, ScenarioSpec, WasmSpec
+from kubesim.sim.distribution import Constant, Distribution
+from kubesim.wasm.errors import WasmError
+from kubesim.wire.image import Image, Layer, LinuxProgram, WasmKind, WasmProgram, sha256_digest
+
+WASM_LAYER_MEDIA_TYPE = "application/vnd.wasm.content.layer.v1+wasm"
+
+
+class ImageLoader:
+    """Makes a scenario's images.
+
+    Args:
+        document: The scenario's document, for the places of problems.
+        folder: What paths in it are relative to.
+        preset: Where left-out numbers come from.
+    """
+
+    def __init__(self, document: Document, *, folder: Path, preset: Preset) -> None:
+        self._document = document
+        self._folder = folder
+        self._preset = preset
+
+    def load(self, spec: ScenarioSpec) -> tuple[Image, ...]:
+        """All images of a scenario.
+
+        Raises:
+            InputError: With every module that is missing or is not one.
+        """
+        images: list[Image] = []
+        problems: list[Problem] = []
+        for index, image in enumerate(spec.images):
+            try:
+                images.append(self._image(image, index))
+            except InputError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise InputError(problems)
+        return tuple(images)
+
+    def default(self, name: str) -> Image:
+        """An image that the scenario does not have: the preset's default program in one layer."""
+        numbers = self._preset.programs["default"]
+        layer = Layer(digest=_made_up_digest(name, 0), size_bytes=numbers.image.value)
+        program = _program(ProgramSpec(), numbers)
+        return Image(name=name, digest=_made_up_digest(name, 1), layers=(layer,), program=program)
+
+    def _image(self, spec: ImageSpec, index: int) -> Image:
+        layers = tuple(
+            Layer(
+                digest=layer.digest or _made_up_digest(f"{spec.name}/{layer.size}", number),
+                size_bytes=layer.size.value(),
+            )
+            for number, layer in enumerate(spec.layers)
+        )
+        if spec.wasm is not None:
+            wasm = self._wasm(spec.wasm, ("spec", "images", index, "wasm", "module"))
+            module = Layer(
+                digest=wasm.digest,
+                size_bytes=len(wasm.module),
+                media_type=WASM_LAYER_MEDIA_TYPE,
+            )
+            return _finished(spec.name, (*layers, module), wasm)
+        program = spec.program or ProgramSpec()
+        numbers = self._preset.programs.get(program.model)
+        if numbers is None:
+            known = ", ".join(self._preset.programs)
+            raise InputError(
+                self._document.problem(
+                    f'preset "{self._preset.name}" has no program "{program.model}"',
+                    ("spec", "images", index, "program", "model"),
+                    suggestion=f"it has: {known}",
+                )
+            )
+        return _finished(spec.name, layers, _program(program, numbers))
+
+    def _wasm(self, spec: WasmSpec, path: tuple[str | int, ...]) -> WasmProgram:
+        file = self._folder / spec.module
+        try:
+            module = file.read_bytes()
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise InputError(
+                self._document.problem(f'module "{spec.module}": {why}', path)
+            ) from None
+        try:
+            shared_engine().load(module)
+        except WasmError as error:
+            raise InputError(
+                self._document.problem(f'module "{spec.module}": {error}', path)
+            ) from None
+        return WasmProgram(
+            module=module,
+            digest=sha256_digest(module),
+            kind=WasmKind(spec.kind),
+            port=spec.port,
+        )
+
+
+def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
+    return LinuxProgram(
+        init=_or(spec.init, numbers.init.distribution),
+        service=_or(spec.service, numbers.service.distribution),
+        workers=spec.workers or numbers.workers.value,
+        memory_bytes=spec.memory.value() if spec.memory else numbers.memory.value,
+        port=spec.port,
+        run_time=None if spec.run_time is None else Constant(spec.run_time),
+        exit_code=spec.exit_code,
+        log=spec.log,
+        body=spec.body.encode(),
+    )
+
+
+def _or(given_ns: int | None, otherwise: Distribution) -> Distribution:
+    return otherwise if given_ns is None else Constant(given_ns)
+
+
+def _finished(name: str, layers: tuple[Layer, ...], program: LinuxProgram | WasmProgram) -> Image:
+    together = "".join(layer.digest for layer in layers)
+    return Image(
+        name=name, digest=sha256_digest(together.encode()), layers=layers, program=program
+    )
+
+
+def _made_up_digest(name: str, number: int) -> str:
+    """A digest for a layer without content: equal for equal names only."""
+    return f"sha256:{hashlib.sha256(f'kubesim/{name}/{number}'.encode()).hexdigest()}"

@@ -1,0 +1,208 @@
+"""A scenario while it runs: time passes in steps, and at every step one can look.
+
+The command line drives it to the end in one go, the TUI in small steps; both get the same run.
+Expectations with ``by`` and ``never`` are looked at once a second of virtual time, and only when
+something happened since the last look; looking costs no event, so it does not change the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.corev1 import Node, Pod, Service
+from kubesim.api.scheme import KUBERNETES
+from kubesim.cluster import Simulation
+from kubesim.facts import RunEnded
+from kubesim.scenario.checkers import Checkers
+from kubesim.scenario.expectations import compile_expectations
+from kubesim.scenario.format import Step
+from kubesim.scenario.scenario import Scenario
+from kubesim.scenario.sources import sources_table
+from kubesim.scenario.view import View
+from kubesim.sim.time import SECOND, next_grid_point
+from kubesim.telemetry import Observer, Run, Table
+from kubesim.telemetry.build import (
+    NODE_COLUMNS,
+    POD_COLUMNS,
+    SERVICE_COLUMNS,
+    log_rows,
+    node_row,
+    pod_row,
+    service_row,
+    startup_rows,
+)
+from kubesim.telemetry.observer import ServiceTotals
+
+LOOK_PERIOD_NS = SECOND
+SCALABLE: dict[str, type[Deployment] | type[ReplicaSet]] = {
+    "Deployment": Deployment,
+    "ReplicaSet": ReplicaSet,
+}
+
+
+class LiveRun:
+    """One run of a scenario.
+
+    Args:
+        scenario: The scenario.
+        seed: A seed instead of the scenario's.
+        until_ns: Virtual time after which to stop instead.
+    """
+
+    def __init__(
+        self, scenario: Scenario, *, seed: int | None = None, until_ns: int | None = None
+    ) -> None:
+        self.scenario = scenario
+        self.end_ns = scenario.spec.duration if until_ns is None else until_ns
+        self.seed = scenario.spec.seed if seed is None else seed
+        self.simulation = Simulation(
+            scenario.cluster_config(seed=self.seed, horizon_ns=self.end_ns)
+        )
+        self.observer = Observer()
+        self._checkers = Checkers(self.simulation.store)
+        journal = self.simulation.sim.journal
+        for at_ns, fact in journal:
+            self.observer(at_ns, fact)
+        journal.subscribe(self.observer)
+        journal.subscribe(self._checkers)
+        self._judges = compile_expectations(scenario.spec, scenario.document)
+        self._watching = any(j.expectation.never or j.expectation.by for j in self._judges)
+        self._looked_at = 0
+        self._plan()
+
+    @property
+    def now_ns(self) -> int:
+        """The virtual time."""
+        return self.simulation.sim.now
+
+    @property
+    def over(self) -> bool:
+        """Whether the end is reached."""
+        return self.now_ns >= self.end_ns
+
+    @property
+    def view(self) -> View:
+        """The run as plain values."""
+        return View(self.simulation, self.observer)
+
+    def advance(self, until_ns: int) -> None:
+        """Let time pass until then, or until the run's end."""
+        until_ns = min(until_ns, self.end_ns)
+        simulation = self.simulation
+        while self._watching and simulation.sim.now < until_ns:
+            upcoming_ns = simulation.sim.next_event_ns
+            if upcoming_ns is None or upcoming_ns > until_ns:
+                break
+            look_ns = next_grid_point(max(upcoming_ns - 1, 0), period_ns=LOOK_PERIOD_NS)
+            simulation.run_until(min(look_ns, until_ns))
+            if simulation.sim.now == look_ns:
+                self._look()
+        if simulation.sim.now < until_ns:
+            simulation.run_until(until_ns)
+
+    def finish(self) -> Run:
+        """Judge, and make a Run of what there is."""
+        simulation, scenario = self.simulation, self.scenario
+        sim = simulation.sim
+        self._checkers.at_end()
+        sim.emit(RunEnded(events=sim.events_processed))
+        view = self.view
+        return Run(
+            scenario=scenario.name,
+            seed=self.seed,
+            digest=sim.journal.digest,
+            preset=scenario.preset.name,
+            virtual_ns=sim.now,
+            start_time_ns=sim.start_time_ns,
+            events=sim.events_processed,
+            expectations=tuple(judge.finish(view, sim.now) for judge in self._judges),
+            unsimulated=scenario.unsimulated,
+            sources=sources_table(scenario.preset),
+            journal=sim.journal,
+            **self._tables(),
+        )
+
+    def _tables(self) -> dict[str, Table]:
+        store, observer = self.simulation.store, self.observer
+        pods = list(store.values(Pod))
+        services = [
+            service_row(s, observer.services.get((s.namespace, s.name), ServiceTotals()))
+            for s in store.values(Service)
+        ]
+        nodes = [
+            node_row(node, pods, self.simulation.node_facts(node.name), self.now_ns)
+            for node in store.values(Node)
+        ]
+        events = [
+            {"at_ns": at_ns, "type": e.type, "reason": e.reason, "kind": e.kind,
+             "namespace": e.namespace, "name": e.name, "message": e.message,
+             "component": e.component}
+            for at_ns, e in observer.events
+        ]  # fmt: skip
+        refused = [
+            {"at_ns": at_ns, "kind": f.kind, "namespace": f.namespace, "name": f.name,
+             "reason": f.reason, "message": f.message}
+            for at_ns, f in observer.refused
+        ]  # fmt: skip
+        return {
+            "pods": Table("pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]),
+            "services": Table("services", SERVICE_COLUMNS, services),
+            "nodes": Table("nodes", NODE_COLUMNS, nodes),
+            "startup": Table(
+                "startup", ("namespace", "pod", "phase", "took_ns"), startup_rows(observer)
+            ),
+            "logs": Table(
+                "logs",
+                ("at_ns", "namespace", "pod", "container", "stream", "line"),
+                log_rows(observer),
+            ),
+            "recorded": Table(
+                "events",
+                ("at_ns", "type", "reason", "kind", "namespace", "name", "message", "component"),
+                events,
+            ),
+            "refused": Table(
+                "refused", ("at_ns", "kind", "namespace", "name", "reason", "message"), refused
+            ),
+        }
+
+    def _look(self) -> None:
+        seen = self.observer.facts_seen
+        if seen == self._looked_at:
+            return
+        self._looked_at = seen
+        view = self.view
+        for judge in self._judges:
+            judge.look(view, self.now_ns)
+
+    def _plan(self) -> None:
+        """What happens when: the manifests of the beginning first, then the timeline."""
+        scenario, sim = self.scenario, self.simulation.sim
+        objects = [manifest.obj for manifest in scenario.manifests]
+        if objects:
+            self.simulation.apply(objects, what=f"{len(objects)} objects of {scenario.name}")
+        for index, step in enumerate(scenario.spec.timeline):
+            sim.call_in(step.at, self._take, step, index)
+
+    def _take(self, step: Step, index: int) -> None:
+        simulation = self.simulation
+        if step.apply is not None:
+            objects = [manifest.obj for manifest in self.scenario.steps[index]]
+            simulation.apply(objects, what=step.apply)
+        elif step.delete is not None:
+            resource = KUBERNETES.find_name(step.delete.kind)
+            assert resource is not None, step.delete
+            simulation.delete(resource.model, _key(step.delete, namespaced=resource.namespaced))
+        elif step.scale is not None:
+            key = _key(step.scale, namespaced=True)
+            simulation.scale(SCALABLE[step.scale.kind], key, step.scale.replicas)
+        elif step.drain is not None:
+            simulation.drain(step.drain)
+        else:
+            assert step.fail_node is not None, step
+            simulation.fail_node(step.fail_node)
+
+
+def _key(target: Any, *, namespaced: bool) -> str:
+    return f"{target.namespace}/{target.name}" if namespaced else str(target.name)

@@ -1,0 +1,138 @@
+"""What an expectation can ask: the run as plain values, built only as far as it is asked for.
+
+``pods``, ``nodes``, ``events`` and ``refused`` are lists of maps, ``services`` is a map by
+``name`` (in namespace default) and by ``namespace/name``, ``cost`` and ``run`` are maps. Durations
+are CEL durations, so that ``services["web"].latency.p99 < duration("50ms")`` works; each also
+stands as an integer of nanoseconds (``latency_ns``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from kubesim.api.corev1 import Node, Pod, Service
+from kubesim.cluster import Simulation
+from kubesim.sim.time import MICROSECOND, SECOND
+from kubesim.telemetry import Observer
+from kubesim.telemetry.build import node_row, pod_row, service_row
+from kubesim.telemetry.observer import ServiceTotals
+from kubesim.telemetry.quantiles import quantile
+
+PERCENTILES = (50, 90, 95, 99, 99.9)
+NANO = 1_000_000_000
+
+
+class View:
+    """A run in the middle or at its end, as values for CEL.
+
+    Args:
+        simulation: The cluster.
+        observer: What was seen so far.
+    """
+
+    def __init__(self, simulation: Simulation, observer: Observer) -> None:
+        self._simulation = simulation
+        self._observer = observer
+
+    def values(self, names: Iterable[str]) -> dict[str, Any]:
+        """The variables of those names; unknown ones are left out."""
+        return {name: VARIABLES[name](self) for name in names if name in VARIABLES}
+
+    def pods(self) -> list[dict[str, Any]]:
+        """One map a pod."""
+        observer = self._observer
+        rows = []
+        for pod in self._simulation.store.values(Pod):
+            row = pod_row(pod, observer.pods.get(pod.uid))
+            row["startup_ns"] = row["startup"]
+            row["startup"] = {phase: _duration(ns) for phase, ns in row["startup"].items()}
+            row["labels"] = dict(pod.metadata.labels)
+            rows.append(row)
+        return rows
+
+    def services(self) -> dict[str, Any]:
+        """One map a Service, by name and by namespace and name."""
+        found: dict[str, Any] = {}
+        for service in self._simulation.store.values(Service):
+            totals = self._observer.services.get((service.namespace, service.name))
+            entry = _service(service, totals or ServiceTotals())
+            found[service.key] = entry
+            if service.namespace == "default":
+                found[service.name] = entry
+        return found
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """One map a node."""
+        simulation = self._simulation
+        pods = list(simulation.store.values(Pod))
+        now_ns = simulation.sim.now
+        return [
+            node_row(node, pods, simulation.node_facts(node.name), now_ns)
+            for node in simulation.store.values(Node)
+        ]
+
+    def cost(self) -> dict[str, Any]:
+        """What the machines cost so far."""
+        total = sum(node["cost_nano_usd"] for node in self.nodes())
+        return {"total_usd": total / NANO, "total_nano_usd": total}
+
+    def events(self) -> list[dict[str, Any]]:
+        """One map a Kubernetes Event."""
+        return [
+            {
+                "at": _duration(at_ns),
+                "kind": event.kind,
+                "namespace": event.namespace,
+                "name": event.name,
+                "type": event.type,
+                "reason": event.reason,
+                "message": event.message,
+            }
+            for at_ns, event in self._observer.events
+        ]
+
+    def refused(self) -> list[dict[str, Any]]:
+        """One map an object that the API server refused."""
+        return [
+            {
+                "kind": fact.kind,
+                "namespace": fact.namespace,
+                "name": fact.name,
+                "reason": fact.reason,
+                "message": fact.message,
+            }
+            for _, fact in self._observer.refused
+        ]
+
+    def run(self) -> dict[str, Any]:
+        """The run itself."""
+        sim = self._simulation.sim
+        return {"now": _duration(sim.now), "seconds": sim.now / SECOND, "seed": sim.seed}
+
+
+VARIABLES: dict[str, Callable[[View], Any]] = {
+    "pods": View.pods,
+    "services": View.services,
+    "nodes": View.nodes,
+    "events": View.events,
+    "refused": View.refused,
+    "cost": View.cost,
+    "run": View.run,
+}
+
+
+def _service(service: Service, totals: ServiceTotals) -> dict[str, Any]:
+    row = service_row(service, totals)
+    latencies = sorted(totals.latencies_ns)
+    names = {f"p{q}".replace(".", "_"): q for q in PERCENTILES}
+    row["latency_ns"] = {name: quantile(latencies, q) for name, q in names.items()}
+    row["latency"] = {name: _duration(ns) for name, ns in row["latency_ns"].items()}
+    row["success_rate"] = 1 - totals.errors / totals.requests if totals.requests else 1.0
+    return row
+
+
+def _duration(ns: int) -> timedelta:
+    """CEL durations have microseconds; what is below is cut off."""
+    return timedelta(microseconds=ns // MICROSECOND)

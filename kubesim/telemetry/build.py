@@ -1,0 +1,158 @@
+"""From a simulation's state to the rows of a Run. Pure functions of the store and the observer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from kubesim.api.corev1 import Node, Pod, Service
+from kubesim.api.podutil import get_node_condition, get_pod_condition, is_pod_ready
+from kubesim.sim.time import HOUR
+from kubesim.telemetry.observer import Observer, PodTotals, ServiceTotals
+from kubesim.telemetry.quantiles import quantile
+
+POD_COLUMNS = (
+    "namespace", "name", "uid", "node", "phase", "reason", "message", "runtimeClass", "ready",
+    "restarts", "log", "startup",
+)  # fmt: skip
+SERVICE_COLUMNS = (
+    "namespace", "name", "requests", "errors", "latency_p50_ns", "latency_p95_ns",
+    "latency_p99_ns", "instantiate_p50_ns", "instantiate_p99_ns", "execute_p50_ns",
+    "execute_p99_ns", "queue_p50_ns", "queue_p99_ns", "bodies_sha256", "failures",
+)  # fmt: skip
+NODE_COLUMNS = (
+    "name", "pool", "ready", "unschedulable", "pods", "cpu_allocatable_m", "cpu_requested_m",
+    "memory_allocatable", "memory_peak", "cost_nano_usd",
+)  # fmt: skip
+
+
+class NodeFacts(Protocol):
+    """What is known of a node beyond its object."""
+
+    @property
+    def pool(self) -> str:
+        """Its pool."""
+        ...
+
+    @property
+    def price_per_hour_nano_usd(self) -> int:
+        """Its price."""
+        ...
+
+    @property
+    def memory_peak_bytes(self) -> int:
+        """The most memory that was in use."""
+        ...
+
+
+def pod_row(pod: Pod, totals: PodTotals | None) -> dict[str, Any]:
+    """One pod as a row."""
+    reason, message = pod_reason(pod)
+    return {
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "uid": pod.uid,
+        "node": pod.spec.node_name or "",
+        "phase": pod.status.phase or "",
+        "reason": reason,
+        "message": message,
+        "runtimeClass": pod.spec.runtime_class_name or "",
+        "ready": is_pod_ready(pod),
+        "restarts": sum(status.restart_count for status in pod.status.container_statuses),
+        "log": [line for _, _, _, line in totals.log] if totals else [],
+        "startup": dict(totals.startup) if totals else {},
+    }
+
+
+def pod_reason(pod: Pod) -> tuple[str, str]:
+    """Why a pod is as it is: what ``kubectl get`` and ``describe`` would show."""
+    status = pod.status
+    if status.reason:
+        return status.reason, status.message or ""
+    if pod.metadata.deletion_timestamp is not None:
+        return "Terminating", ""
+    scheduled = get_pod_condition(status, "PodScheduled")
+    if scheduled is not None and scheduled.status == "False":
+        return scheduled.reason or "", scheduled.message or ""
+    for container in status.container_statuses:
+        state = container.state
+        if state.waiting is not None and state.waiting.reason:
+            return state.waiting.reason, state.waiting.message or ""
+        if state.terminated is not None and state.terminated.reason:
+            return state.terminated.reason, state.terminated.message or ""
+    return "", ""
+
+
+def service_row(service: Service, totals: ServiceTotals) -> dict[str, Any]:
+    """One Service as a row."""
+    latencies = sorted(totals.latencies_ns)
+    row: dict[str, Any] = {
+        "namespace": service.namespace,
+        "name": service.name,
+        "requests": totals.requests,
+        "errors": totals.errors,
+        "latency_p50_ns": quantile(latencies, 50),
+        "latency_p95_ns": quantile(latencies, 95),
+        "latency_p99_ns": quantile(latencies, 99),
+    }
+    for name in ("instantiate", "execute", "queue"):
+        values = sorted(getattr(totals, f"{name}_ns"))
+        row[f"{name}_p50_ns"] = quantile(values, 50)
+        row[f"{name}_p99_ns"] = quantile(values, 99)
+    row["bodies_sha256"] = totals.bodies_sha256
+    row["failures"] = dict(sorted(totals.failures.items()))
+    return row
+
+
+def node_row(node: Node, pods: Iterable[Pod], known: NodeFacts | None, now_ns: int) -> dict[str, Any]:
+    """One node as a row."""
+    ready = get_node_condition(node.status, "Ready")
+    on_node = [p for p in pods if p.spec.node_name == node.name and _counts(p)]
+    allocatable = node.status.allocatable
+    requested = sum(
+        container.resources.requests["cpu"].milli_value()
+        for pod in on_node
+        for container in pod.spec.containers
+        if "cpu" in container.resources.requests
+    )
+    return {
+        "name": node.name,
+        "pool": known.pool if known else "",
+        "ready": ready is not None and ready.status == "True",
+        "unschedulable": bool(node.spec.unschedulable),
+        "pods": len(on_node),
+        "cpu_allocatable_m": allocatable["cpu"].milli_value() if "cpu" in allocatable else 0,
+        "cpu_requested_m": requested,
+        "memory_allocatable": allocatable["memory"].value() if "memory" in allocatable else 0,
+        "memory_peak": known.memory_peak_bytes if known else 0,
+        "cost_nano_usd": known.price_per_hour_nano_usd * now_ns // HOUR if known else 0,
+    }
+
+
+def _counts(pod: Pod) -> bool:
+    return pod.status.phase not in ("Succeeded", "Failed")
+
+
+def startup_rows(observer: Observer) -> list[dict[str, Any]]:
+    """One row for each pod and phase."""
+    return [
+        {"namespace": pod.namespace, "pod": pod.name, "phase": phase, "took_ns": took_ns}
+        for pod in observer.pods.values()
+        for phase, took_ns in pod.startup.items()
+    ]
+
+
+def log_rows(observer: Observer) -> list[dict[str, Any]]:
+    """One row for each log line."""
+    return [
+        {
+            "at_ns": at_ns,
+            "namespace": pod.namespace,
+            "pod": pod.name,
+            "container": container,
+            "stream": stream,
+            "line": line,
+        }
+        for pod in observer.pods.values()
+        for at_ns, container, stream, line in pod.log
+    ]
