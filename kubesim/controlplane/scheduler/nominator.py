@@ -34,6 +34,10 @@ class PodNominator:
         """The nodes for which some pod waits."""
         return tuple(self._by_node)
 
+    def uids_for_node(self, node_name: str) -> Sequence[str]:
+        """The same, by UID."""
+        return tuple(self._by_node.get(node_name, ()))
+
     def add(self, info: PodInfo, node_name: str | None = None) -> None:
         """Nominate a pod: to ``node_name``, or to the node its status names.
 

@@ -147,11 +147,22 @@ class SchedulingQueue:
     def pop(self) -> QueuedPodInfo | None:
         """The next pod to try, if there is one; ``done`` or ``add_unschedulable`` must follow."""
         item = self._active.pop() or self._backoff.pop()
+        return self._in_hand(item) if item is not None else None
+
+    def is_waiting_outside(self, uid: str) -> bool:
+        """Whether a pod waits for something to change."""
+        return uid in self._unschedulable
+
+    def pop_specific(self, pod: Pod) -> QueuedPodInfo:
+        """Take this pod, wherever it is; one that is nowhere yet is taken as new."""
+        item = self._active.get(pod.uid) or self._backoff.get(pod.uid)
+        item = item or self._unschedulable.get(pod.uid)
         if item is None:
-            return None
-        item.attempts += 1
-        self._in_flight[item.info.uid] = self._events_dropped + len(self._events)
-        return item
+            item = QueuedPodInfo(self._pod_infos.of(pod), self._clock())
+        self._active.remove(pod.uid)
+        self._backoff.remove(pod.uid)
+        self._unschedulable.pop(pod.uid, None)
+        return self._in_hand(item)
 
     def done(self, uid: str) -> None:
         """The pod is not being tried any more: forget the events kept for it."""
@@ -220,6 +231,12 @@ class SchedulingQueue:
                 )
             )
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
+
+    def _in_hand(self, item: QueuedPodInfo) -> QueuedPodInfo:
+        """The pod is being tried: keep the events that happen meanwhile."""
+        item.attempts += 1
+        self._in_flight[item.info.uid] = self._events_dropped + len(self._events)
+        return item
 
     def _move(self, items: Sequence[QueuedPodInfo], happened: _Happened) -> None:
         moved = False

@@ -215,7 +215,7 @@ def affinity_term(term: PodAffinityTerm, namespace: str, labels: Labels) -> Affi
     if not names and term.namespace_selector is None:
         names = (namespace,)
     extra = tuple(
-        LabelSelectorRequirement(key=key, operator=operator, values=(labels[key],))
+        LabelSelectorRequirement(key=key, operator=operator, values=(labels[key],))  # type: ignore[arg-type]
         for operator, keys in (("In", term.match_label_keys), ("NotIn", term.mismatch_label_keys))
         for key in keys
         if key in labels

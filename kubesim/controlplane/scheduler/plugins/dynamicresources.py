@@ -33,7 +33,19 @@ from kubesim.controlplane.scheduler.framework.status import SKIP, Status
 
 NAME = "DynamicResources"
 NOT_SIMULATED = Status.unresolvable("resource claims are not simulated", plugin=NAME)
+NOT_FOUND = Status.error("not found", plugin=NAME)  # upstream's answer when PreFilter ended early
 NO_CLAIMS = Status.unschedulable("no new claims to deallocate", plugin=NAME)
+
+
+class StateData:
+    """That the plugin has seen the pod."""
+
+    def clone(self) -> StateData:
+        """Itself: it never changes."""
+        return self
+
+
+STATE = StateData()
 
 
 class DynamicResources(PreFilterPlugin, PostFilterPlugin, ScorePlugin, EnqueueExtensions):
@@ -50,13 +62,14 @@ class DynamicResources(PreFilterPlugin, PostFilterPlugin, ScorePlugin, EnqueueEx
     def pre_filter(
         self, state: CycleState, info: PodInfo, nodes: Sequence[NodeInfo]
     ) -> tuple[frozenset[str] | None, Status | None]:
+        state.write(STATE)
         return None, NOT_SIMULATED if info.signature.spec.resource_claims else SKIP
 
     @override
     def post_filter(
         self, state: CycleState, info: PodInfo, statuses: NodeToStatus
     ) -> tuple[PostFilterResult | None, Status | None]:
-        return None, NO_CLAIMS
+        return None, NO_CLAIMS if state.find(StateData) is not None else NOT_FOUND
 
     @override
     def score(self, state: CycleState, info: PodInfo, node: NodeInfo) -> int:
