@@ -103,7 +103,7 @@ class Simulation:
         self.sim.emit(StepTaken(verb="delete", subject=f"{kind.__name__}/{key}"))
         self.sim.process(self._refusable(self._user.delete(kind, key), kind, key))
 
-    def scale(self, kind: type[Deployment] | type[ReplicaSet], key: str, replicas: int) -> None:
+    def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
         """Begin to set a workload's number of replicas, as ``kubectl scale`` does."""
         self.sim.emit(
             StepTaken(verb="scale", subject=f"{kind.__name__}/{key} to {replicas} replicas")
@@ -211,9 +211,7 @@ class Simulation:
             sync=self.config.preset.network.proxy_sync.distribution,
         )
         for traffic in self.config.traffic:
-            OpenLoop(
-                self.sim, config=traffic, pick=self._proxy.pick, send=self._network.request
-            )
+            OpenLoop(self.sim, config=traffic, pick=self._proxy.pick, send=self._network.request)
 
     def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
         for obj in objects:

@@ -62,9 +62,7 @@ class Checkers:
         requested: dict[str, dict[str, Quantity]] = {}
         for pod in self._store.values(Pod):
             if pod.spec.node_name and not is_pod_terminal(pod):
-                add_resources(
-                    requested.setdefault(pod.spec.node_name, {}), pod_requests(pod.spec)
-                )
+                add_resources(requested.setdefault(pod.spec.node_name, {}), pod_requests(pod.spec))
         for node in self._store.values(Node):
             allocatable = node.status.allocatable
             for resource, amount in requested.get(node.name, {}).items():

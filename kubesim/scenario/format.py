@@ -39,7 +39,7 @@ _TAINT = re.compile(r"([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecu
 def _parse_rate(value: object) -> object:
     """``50/s`` as requests in a thousand seconds."""
     if not isinstance(value, str):
-        raise ValueError(f"expected a rate such as 50/s, got {value!r}")  # noqa: TRY004
+        raise ValueError(f"expected a rate such as 50/s, got {value!r}")
     match = _RATE.fullmatch(value)
     if match is None:
         raise ValueError(f'expected a rate such as 50/s or 600/m, got "{value}"')
@@ -63,7 +63,7 @@ def _parse_span(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"expected a duration such as 1m30s, got {value!r}")  # noqa: TRY004
+        raise ValueError(f"expected a duration such as 1m30s, got {value!r}")
     return parse_duration(value)
 
 

@@ -35,7 +35,7 @@ from kubesim.telemetry.build import (
 from kubesim.telemetry.observer import ServiceTotals
 
 LOOK_PERIOD_NS = SECOND
-SCALABLE: dict[str, type[Deployment] | type[ReplicaSet]] = {
+SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
     "Deployment": Deployment,
     "ReplicaSet": ReplicaSet,
 }
@@ -146,7 +146,9 @@ class LiveRun:
             for at_ns, f in observer.refused
         ]  # fmt: skip
         return {
-            "pods": Table("pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]),
+            "pods": Table(
+                "pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]
+            ),
             "services": Table("services", SERVICE_COLUMNS, services),
             "nodes": Table("nodes", NODE_COLUMNS, nodes),
             "startup": Table(

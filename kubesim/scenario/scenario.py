@@ -22,7 +22,15 @@ from kubesim.api.scheme import KUBERNETES
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.errors import InputError, Problem
-from kubesim.manifests import Document, Manifest, check, closest, load_documents, read_paths, validate
+from kubesim.manifests import (
+    Document,
+    Manifest,
+    check,
+    closest,
+    load_documents,
+    read_paths,
+    validate,
+)
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader
@@ -249,9 +257,7 @@ class _Loader:
             )
             self._problems.append(problem)
 
-    def _read(
-        self, path: str, document: Document, where: tuple[str | int, ...]
-    ) -> list[Document]:
+    def _read(self, path: str, document: Document, where: tuple[str | int, ...]) -> list[Document]:
         file = self._folder / path
         if not file.exists():
             raise InputError(document.problem(f'no file or folder "{path}"', where))

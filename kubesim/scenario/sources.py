@@ -23,7 +23,7 @@ def _rows(value: Any, path: str) -> Iterator[dict[str, Any]]:
         shown = getattr(value, "value", None)
         yield {
             "number": path,
-            "value": human(shown) if isinstance(value, DurationNumber) else str(shown),
+            "value": human(value.value) if isinstance(value, DurationNumber) else str(shown),
             "grade": value.grade,
             "measured": value.measured,
             "source": value.source,

@@ -1,0 +1,1 @@
+"""Studies: sweeps, plans and DataFrames over many runs."""

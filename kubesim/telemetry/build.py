@@ -104,7 +104,9 @@ def service_row(service: Service, totals: ServiceTotals) -> dict[str, Any]:
     return row
 
 
-def node_row(node: Node, pods: Iterable[Pod], known: NodeFacts | None, now_ns: int) -> dict[str, Any]:
+def node_row(
+    node: Node, pods: Iterable[Pod], known: NodeFacts | None, now_ns: int
+) -> dict[str, Any]:
     """One node as a row."""
     ready = get_node_condition(node.status, "Ready")
     on_node = [p for p in pods if p.spec.node_name == node.name and _counts(p)]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kubesim import facts
 from kubesim.sim import Fact
@@ -57,7 +59,7 @@ class Observer:
         self.events: list[tuple[int, facts.EventRecorded]] = []
         self.refused: list[tuple[int, facts.ObjectRefused]] = []
         self.facts_seen = 0
-        self._readers = {
+        self._readers: dict[type[Fact], Callable[[int, Any], None]] = {
             facts.ObjectWritten: self._object_written,
             facts.StartupPhaseEnded: self._phase_ended,
             facts.LogWritten: self._log_written,
@@ -108,7 +110,7 @@ class Observer:
         pod = self._pod(fact.uid, fact.namespace, fact.name)
         pod.log.append((at_ns, fact.container, fact.stream, fact.line))
 
-    def _request_completed(self, at_ns: int, fact: facts.RequestCompleted) -> None:
+    def _request_completed(self, _at_ns: int, fact: facts.RequestCompleted) -> None:
         totals = self.services[fact.namespace, fact.service]
         totals.requests += 1
         totals.errors += fact.status >= 500
@@ -119,7 +121,7 @@ class Observer:
             totals.instantiate_ns.append(fact.instantiate_ns)
         totals.bodies[fact.traffic, fact.serial] = fact.body_sha256
 
-    def _request_failed(self, at_ns: int, fact: facts.RequestFailed) -> None:
+    def _request_failed(self, _at_ns: int, fact: facts.RequestFailed) -> None:
         totals = self.services[fact.namespace, fact.service]
         totals.requests += 1
         totals.errors += 1

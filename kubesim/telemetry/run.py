@@ -98,7 +98,7 @@ class Run:
         """
         for row in self.pods:
             if row["name"] == name and row["namespace"] == namespace:
-                return row  # type: ignore[no-any-return]
+                return row
         raise KeyError(f"{namespace}/{name}")
 
     def facts(self) -> dict[str, Table]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 Row = Mapping[str, Any]
 
 
@@ -22,20 +24,24 @@ class Table(Sequence[Row]):
         self.columns = tuple(columns)
         self._rows = list(rows)
 
+    @override
     def __len__(self) -> int:
         return len(self._rows)
 
+    @override
     def __getitem__(self, index: Any) -> Any:
         return self._rows[index]
 
+    @override
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 
+    @override
     def __repr__(self) -> str:
         return f"<Table {self.name}: {len(self)} rows of {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
-        return str(self.df._repr_html_())  # noqa: SLF001  # Jupyter's own protocol
+        return str(self.df._repr_html_())  # Jupyter's own protocol
 
     def column(self, name: str) -> list[Any]:
         """The values of one column."""

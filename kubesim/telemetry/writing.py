@@ -58,7 +58,9 @@ def _write_parquet(table: Table, folder: Path) -> Path:
     from pyarrow import parquet  # noqa: PLC0415
 
     file = folder / f"{table.name}.parquet"
-    columns: dict[str, Any] = {name: [_plain(row.get(name)) for row in table] for name in table.columns}
+    columns: dict[str, Any] = {
+        name: [_plain(row.get(name)) for row in table] for name in table.columns
+    }
     parquet.write_table(pa.table(columns), file)
     return file
 

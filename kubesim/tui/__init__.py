@@ -1,0 +1,1 @@
+"""The TUI: a cluster to watch and to step through."""

@@ -36,7 +36,7 @@ def _rank(pod: Pod, colocated: int) -> tuple[object, ...]:
         -ready_since,
         -restarts,
         -(pod.metadata.creation_timestamp or 0),
-        pod.uid or "",
+        pod.uid,
     )
 
 

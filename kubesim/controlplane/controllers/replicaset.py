@@ -102,7 +102,7 @@ class ReplicaSetController(Controller):
             StartupPhaseEnded(
                 namespace=pod.namespace or "",
                 name=pod.name,
-                uid=pod.uid or "",
+                uid=pod.uid,
                 container="",
                 phase="controller",
                 began_ns=since_ns,

@@ -24,7 +24,7 @@ from kubesim.api.corev1 import (
     Taint,
 )
 from kubesim.api.frozenmap import FrozenMap
-from kubesim.api.metav1 import ObjectMeta
+from kubesim.api.metav1 import ConditionStatus, ObjectMeta
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Client, NotFound, Recorder
@@ -106,6 +106,12 @@ class Kubelet:
         self._failed_at_ns: int | None = None
         self._lease_offset_ns = rng.uniform(0, LEASE_RENEW_PERIOD_NS)
         self._runtime_classes = client.informer(RuntimeClass)
+        self._pleg = PLEG(
+            sim,
+            offset_ns=rng.uniform(0, RELIST_PERIOD_NS),
+            list_containers=runtime.list_containers,
+            on_event=self._relisted,
+        )
         self._context = WorkerContext(
             sim=sim,
             node=config.node_name,
@@ -117,10 +123,10 @@ class Kubelet:
             statuses=StatusManager(sim, client=client, committed=self._status_committed),
             recorder=self._recorder,
             rng=rng,
+            cached=self._pleg.containers,
             volumes=config.volumes,
             runtime_handler=self._runtime_handler,
         )
-        self._pleg = PLEG(sim, offset_ns=rng.uniform(0, RELIST_PERIOD_NS), on_event=self._relisted)
         runtime.subscribe(self._pleg.changed)
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
 
@@ -168,13 +174,13 @@ class Kubelet:
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         pod = new or old
         assert pod is not None
-        worker = self._workers.get(pod.uid or "")
+        worker = self._workers.get(pod.uid)
         if new is None:
             return  # the kubelet itself deletes the object last; a forced deletion is found below
         if worker is not None:
             worker.update(new)
         elif new.status.phase not in ("Succeeded", "Failed"):
-            uid = new.uid or ""
+            uid = new.uid
             self._workers[uid] = PodWorker(self._context, pod=new, finished=self._finished)
 
     def _relisted(self, pod_uid: str) -> None:
@@ -193,10 +199,10 @@ class Kubelet:
         worker.kick()
 
     def _status_committed(self, pod: Pod) -> None:
-        seen_ns = self._ready_seen_ns.get(pod.uid or "")
+        seen_ns = self._ready_seen_ns.get(pod.uid)
         if seen_ns is not None and seen_ns >= 0 and is_ready(pod.status):
             self._phase_ended(pod, "status", seen_ns)
-            self._ready_seen_ns[pod.uid or ""] = -1  # once only
+            self._ready_seen_ns[pod.uid] = -1  # once only
         self._report_images_later()
 
     def _phase_ended(self, pod: Pod, phase: str, began_ns: int) -> None:
@@ -204,7 +210,7 @@ class Kubelet:
             StartupPhaseEnded(
                 namespace=pod.namespace or "",
                 name=pod.name,
-                uid=pod.uid or "",
+                uid=pod.uid,
                 container="",
                 phase=phase,
                 began_ns=began_ns,
@@ -213,6 +219,7 @@ class Kubelet:
 
     def _finished(self, pod_uid: str) -> None:
         self._workers.pop(pod_uid, None)
+        self._pleg.forget(pod_uid)
         self._ready_seen_ns.pop(pod_uid, None)
 
     def _runtime_handler(self, class_name: str) -> str | None:
@@ -251,7 +258,7 @@ class Kubelet:
 
 
 def _healthy_conditions(now_ns: int) -> tuple[NodeCondition, ...]:
-    healthy = (
+    healthy: tuple[tuple[str, ConditionStatus, str, str], ...] = (
         ("MemoryPressure", "False", "KubeletHasSufficientMemory",
          "kubelet has sufficient memory available"),
         ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

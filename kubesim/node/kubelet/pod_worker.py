@@ -39,6 +39,7 @@ class WorkerContext:
     """What all workers of a kubelet share.
 
     Attributes:
+        cached: A pod's containers as the last relist saw them.
         volumes: Admission, cgroup and mounts, before the first sync.
         runtime_handler: The handler of a RuntimeClass by the class's name.
     """
@@ -51,6 +52,7 @@ class WorkerContext:
     statuses: StatusManager
     recorder: Recorder
     rng: Rng
+    cached: Callable[[str], tuple[cri.ContainerStatus, ...]]
     volumes: Distribution
     runtime_handler: Callable[[str], str | None]
 
@@ -104,12 +106,15 @@ class PodWorker:
             self._process.interrupt()
 
     def observe(self) -> PodStatus:
-        """The pod's status as the runtime shows it now."""
+        """The pod's status as the last relist showed it."""
+        return self._status(self._context.cached(self.pod.uid))
+
+    def _status(self, containers: tuple[cri.ContainerStatus, ...]) -> PodStatus:
         context = self._context
         return generate_pod_status(
             self.pod,
             Observation(
-                containers=context.runtime.list_containers(self.pod.uid or ""),
+                containers=containers,
                 pod_ip=self._pod_ip,
                 waiting=self._waiting,
                 host_ip=context.host_ip,
@@ -135,12 +140,14 @@ class PodWorker:
         yield self._sim.timeout(self._context.volumes.draw(self._context.rng))
         self._phase_ended("volumes", began_ns)
         while True:
-            self._kicked = False
-            self._retry_at_ns = None
-            yield from self._sync()
+            # The status is made at the beginning of a sync, from what the last relist saw: what
+            # this sync starts becomes visible with the relist after it.
             status = self._report()
             if status.phase in ("Succeeded", "Failed"):
                 break
+            self._kicked = False
+            self._retry_at_ns = None
+            yield from self._sync()
             if not self._kicked:
                 yield from self._sleep()
         # It ended by itself: the sandbox goes, the object stays until somebody deletes it.
@@ -210,6 +217,7 @@ class PodWorker:
             if not self._may_restart(container, latest):
                 return
             attempt = latest.attempt + 1
+        began_ns = self._sim.now
         waiting = yield from self._context.images.ensure_image_exists(
             self.pod, container, self._sandbox_config()
         )
@@ -218,6 +226,7 @@ class PodWorker:
             if waiting.retry_in_ns:
                 self._retry_in(waiting.retry_in_ns)
             return
+        self._container_phase_ended("pull", container, attempt, began_ns)
         yield from self._create_and_start(container, attempt)
 
     def _may_restart(self, container: Container, latest: cri.ContainerStatus) -> bool:
@@ -274,7 +283,7 @@ class PodWorker:
         grace_ns = max(30 * SECOND if grace_s is None else grace_s * SECOND, MIN_GRACE_NS)
         running = [
             status
-            for status in context.runtime.list_containers(pod.uid or "")
+            for status in context.runtime.list_containers(pod.uid)
             if status.state is cri.ContainerState.RUNNING
         ]
         for status in running:
@@ -283,10 +292,11 @@ class PodWorker:
         yield self._sim.all_of([self._sim.process(stop) for stop in stops])
         yield from context.runtime.stop_pod_sandbox(self._sandbox_id)
         self._waiting.clear()
-        self._report()
+        last = self._status(context.runtime.list_containers(pod.uid))
+        context.statuses.report(self.pod, last)
         yield from context.statuses.delete(self.pod)
         yield from context.runtime.remove_pod_sandbox(self._sandbox_id)
-        self._finished(pod.uid or "")
+        self._finished(pod.uid)
 
     def _report(self) -> PodStatus:
         status = self.observe()
@@ -294,14 +304,14 @@ class PodWorker:
         return status
 
     def _latest(self, container: Container) -> cri.ContainerStatus | None:
-        runs = self._context.runtime.list_containers(self.pod.uid or "")
+        runs = self._context.runtime.list_containers(self.pod.uid)
         return next((run for run in reversed(runs) if run.name == container.name), None)
 
     def _sandbox_config(self) -> cri.PodSandboxConfig:
         pod = self.pod
         return cri.PodSandboxConfig(
             metadata=cri.PodSandboxMetadata(
-                name=pod.name, namespace=pod.namespace or "", uid=pod.uid or ""
+                name=pod.name, namespace=pod.namespace or "", uid=pod.uid
             ),
             annotations=tuple(pod.metadata.annotations.items()),
         )
@@ -316,7 +326,7 @@ class PodWorker:
             StartupPhaseEnded(
                 namespace=pod.namespace or "",
                 name=pod.name,
-                uid=pod.uid or "",
+                uid=pod.uid,
                 container=container,
                 phase=phase,
                 began_ns=began_ns,

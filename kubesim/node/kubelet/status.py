@@ -132,24 +132,35 @@ def _phase(
     pod: Pod, *, inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]
 ) -> str:
     policy = pod.spec.restart_policy or "Always"
+    blocked = _blocked_by_init(inits, policy)
+    if blocked:
+        return blocked
+    running = sum(1 for s in mains if s.state.running is not None)
+    ended = [_end_of(s) for s in mains if s.state.running is None]
+    if None in ended:
+        return "Pending"  # something waits that never ran
+    if running or policy == "Always":
+        return "Running"
+    if all(end is not None and end.exit_code == 0 for end in ended):
+        return "Succeeded"
+    return "Failed" if policy == "Never" else "Running"
+
+
+def _end_of(status: ContainerStatus) -> ContainerStateTerminated | None:
+    if status.state.terminated is not None:
+        return status.state.terminated
+    return status.last_state.terminated if status.state.waiting is not None else None
+
+
+def _blocked_by_init(inits: tuple[ContainerStatus, ...], policy: str) -> str | None:
+    """The phase of a pod whose init containers are not done; ``None`` when they are."""
     for init in inits:
         ended = init.state.terminated or init.last_state.terminated
         if ended is None or (ended.exit_code != 0 and policy != "Never"):
             return "Pending"
         if ended.exit_code != 0:
             return "Failed"
-    running = sum(1 for s in mains if s.state.running is not None)
-    ended_states = [s.state.terminated or (s.last_state.terminated if s.state.waiting else None)
-                    for s in mains if s.state.running is None]  # fmt: skip
-    if any(ended is None for ended in ended_states):
-        return "Pending"  # something waits that never ran
-    if running:
-        return "Running"
-    if policy == "Always":
-        return "Running"
-    if all(ended is not None and ended.exit_code == 0 for ended in ended_states):
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return None
 
 
 def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCondition, ...]:
@@ -186,8 +197,9 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
 def _condition(
     type_: str, *, value: bool, reason: str | None = None, message: str | None = None
 ) -> PodCondition:
-    status = "True" if value else "False"
-    return PodCondition(type=type_, status=status, reason=reason, message=message)
+    return PodCondition(
+        type=type_, status="True" if value else "False", reason=reason, message=message
+    )
 
 
 def _since(condition: PodCondition, old: PodStatus, wall_ns: int) -> PodCondition:

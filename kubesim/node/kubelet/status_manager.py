@@ -10,6 +10,7 @@ Departs: no periodic batch sync of 10 s; every change is sent at once, as upstre
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from kubesim.api.corev1 import Pod, PodStatus
@@ -36,7 +37,7 @@ class StatusManager:
 
     def report(self, pod: Pod, status: PodStatus) -> None:
         """Report a status, unless it is the one reported last."""
-        uid = pod.uid or ""
+        uid = pod.uid
         if self._sent.get(uid) == status and uid not in self._wanted:
             return
         self._wanted[uid] = (pod, status)
@@ -46,14 +47,12 @@ class StatusManager:
 
     def delete(self, pod: Pod) -> SimProcess[None]:
         """When everything is reported, delete the pod's object: it has ended on this node."""
-        uid = pod.uid or ""
+        uid = pod.uid
         under_way = self._idle.get(uid)
         if under_way is not None:
             yield under_way
-        try:
+        with suppress(StatusError):  # it is gone already, or another pod has its name
             yield from self._client.delete(Pod, pod.key, grace_period_seconds=0, uid=uid)
-        except StatusError:
-            pass  # it is gone already, or another pod has its name
         self._sent.pop(uid, None)
 
     def _send(self, uid: str) -> SimProcess[None]:

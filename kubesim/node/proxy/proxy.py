@@ -89,7 +89,7 @@ class KubeProxy:
     def _note_programmed(self, key: str, slices: tuple[EndpointSlice, ...]) -> None:
         namespace, _, service = key.partition("/")
         for endpoint in (e for s in slices for e in s.endpoints if e.conditions.ready):
-            uid = (endpoint.target_ref.uid or "") if endpoint.target_ref else ""
+            uid = _pod_uid(endpoint)
             if f"{key}/{uid}" not in self._programmed:
                 self._programmed.add(f"{key}/{uid}")
                 self._sim.emit(
@@ -120,8 +120,13 @@ def _backend(endpoint: Endpoint, port: int | None) -> Backend:
         ip=endpoint.addresses[0],
         port=port or 0,
         pod=(target.name or "") if target else "",
-        pod_uid=(target.uid or "") if target else "",
+        pod_uid=_pod_uid(endpoint),
     )
+
+
+def _pod_uid(endpoint: Endpoint) -> str:
+    target = endpoint.target_ref
+    return (target.uid or "") if target is not None else ""
 
 
 def _service_keys(piece: EndpointSlice) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ class RuncTask:
         )
         self._services.machine.allocate(self._program.memory_bytes)
         self._services.sim.process(self._process.run())
-        self._services.sim.when(self._process.ended, lambda event: self._end(int(event.value)))
+        self._services.sim.when(self._process.ended, self._process_ended)
 
     def kill(self, signal: int) -> None:
         """SIGTERM ends it after the runtime's stop time, SIGKILL at once."""
@@ -120,6 +120,10 @@ class RuncTask:
             self._stopping = True
             delay_ns = self._runtime.stop.draw(self._rng)
             self._services.sim.call_in(delay_ns, self._end, 0)
+
+    def _process_ended(self, ended: Event) -> None:
+        assert isinstance(ended.value, int)
+        self._end(ended.value)
 
     def _listen(self) -> bool:
         assert self._process is not None
