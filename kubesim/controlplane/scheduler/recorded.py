@@ -1,7 +1,8 @@
 """Recorded cases: what a real kube-scheduler was given, and what it decided.
 
-A case is a folder: ``input.yaml`` (objects in order of creation), ``meta.yaml`` (steps that follow),
-``scheduler-config.yaml`` (optional) and ``expected.json`` (every attempt, and the final state).
+A case is a folder: ``input.yaml`` (objects in order of creation), ``meta.yaml`` (steps that
+follow), ``scheduler-config.yaml`` (optional) and ``expected.json`` (every attempt, and the final
+state).
 """
 
 from __future__ import annotations

@@ -41,10 +41,14 @@ from kubesim.controlplane.scheduler.plugins.noderesources_balancedallocation imp
 )
 from kubesim.controlplane.scheduler.plugins.noderesources_fit import Fit
 from kubesim.controlplane.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from kubesim.controlplane.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from kubesim.controlplane.scheduler.plugins.podtopologyspread import PodTopologySpread
 from kubesim.controlplane.scheduler.plugins.queuesort import PrioritySort
 from kubesim.controlplane.scheduler.plugins.schedulinggates import SchedulingGates
 from kubesim.controlplane.scheduler.plugins.tainttoleration import TaintToleration
+from kubesim.controlplane.scheduler.plugins.volumebinding import VolumeBinding
+from kubesim.controlplane.scheduler.plugins.volumerestrictions import VolumeRestrictions
+from kubesim.controlplane.scheduler.plugins.volumezone import VolumeZone
 from kubesim.errors import InputError
 
 PluginFactory = Callable[[Mapping[str, Any], Handle], Plugin]
@@ -67,6 +71,10 @@ DEFAULT_REGISTRY: Mapping[str, PluginFactory] = {
     "NodeAffinity": _with(config.NodeAffinityArgs, lambda args, _handle: NodeAffinity(args)),
     "NodePorts": lambda _args, _handle: NodePorts(),
     "NodeResourcesFit": _with(config.NodeResourcesFitArgs, lambda args, _handle: Fit(args)),
+    "VolumeRestrictions": lambda _args, handle: VolumeRestrictions(handle),
+    "NodeVolumeLimits": lambda _args, handle: NodeVolumeLimits(handle),
+    "VolumeBinding": lambda _args, handle: VolumeBinding(handle),
+    "VolumeZone": lambda _args, handle: VolumeZone(handle),
     "PodTopologySpread": _with(config.PodTopologySpreadArgs, PodTopologySpread),
     "InterPodAffinity": _with(config.InterPodAffinityArgs, InterPodAffinity),
     "DynamicResources": lambda _args, _handle: DynamicResources(),

@@ -11,14 +11,19 @@ Mirrors: pkg/scheduler/framework/types.go (PodInfo), kube-scheduler/framework/ty
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from kubesim.api.corev1 import Pod, PodAffinityTerm, PodSpec, WeightedPodAffinityTerm
 from kubesim.api.labels import label_selector_matches
-from kubesim.api.metav1 import LabelSelector, LabelSelectorRequirement, controller_of
+from kubesim.api.metav1 import (
+    LabelSelector,
+    LabelSelectorOperator,
+    LabelSelectorRequirement,
+    controller_of,
+)
 from kubesim.controlplane.scheduler.framework.resources import (
     Resource,
     amounts,
@@ -214,16 +219,24 @@ def affinity_term(term: PodAffinityTerm, namespace: str, labels: Labels) -> Affi
     names: tuple[str, ...] = term.namespaces
     if not names and term.namespace_selector is None:
         names = (namespace,)
-    extra = tuple(
-        LabelSelectorRequirement(key=key, operator=operator, values=(labels[key],))  # type: ignore[arg-type]
-        for operator, keys in (("In", term.match_label_keys), ("NotIn", term.mismatch_label_keys))
-        for key in keys
-        if key in labels
+    extra = (
+        *_filled_in("In", term.match_label_keys, labels),
+        *_filled_in("NotIn", term.mismatch_label_keys, labels),
     )
     selector = term.label_selector
     if extra and selector is not None:
         selector = selector.replace(match_expressions=(*selector.match_expressions, *extra))
     return AffinityTerm(frozenset(names), selector, term.topology_key, term.namespace_selector)
+
+
+def _filled_in(
+    operator: LabelSelectorOperator, keys: tuple[str, ...], labels: Labels
+) -> Iterable[LabelSelectorRequirement]:
+    return (
+        LabelSelectorRequirement(key=key, operator=operator, values=(labels[key],))
+        for key in keys
+        if key in labels
+    )
 
 
 def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:

@@ -308,12 +308,9 @@ class PodTopologySpread(
             return QueueingHint.SKIP
         constraints = self.constraints(PodSignature(pod, -1), "DoNotSchedule")
         if old is not None and new is not None:
-            if pod.uid == new.uid and new.spec.tolerations != old.spec.tolerations:
-                if any(item.honor_taints for item in constraints):
-                    return QueueingHint.QUEUE
-            before, after = old.metadata.labels, new.metadata.labels
-            changed = any(
-                item.selector.matches(before) != item.selector.matches(after)
+            changed = _tolerates_more(pod, old, new, constraints) or any(
+                item.selector.matches(old.metadata.labels)
+                != item.selector.matches(new.metadata.labels)
                 for item in constraints
             )
             return QueueingHint.QUEUE if changed else QueueingHint.SKIP
@@ -342,6 +339,13 @@ class PodTopologySpread(
         )
         differs = moved or old.spec.taints != new.spec.taints
         return QueueingHint.QUEUE if counts and differs else QueueingHint.SKIP
+
+
+def _tolerates_more(pod: Pod, old: Pod, new: Pod, constraints: tuple[Constraint, ...]) -> bool:
+    """Whether the pod itself was given tolerations, and a constraint heeds them."""
+    if pod.uid != new.uid or new.spec.tolerations == old.spec.tolerations:
+        return False
+    return any(item.honor_taints for item in constraints)
 
 
 def _is_involved(other: Pod, pod: Pod) -> bool:
