@@ -10,8 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kubesim.api.corev1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
+from kubesim.api.appsv1 import ReplicaSet, StatefulSet
+from kubesim.api.corev1 import (
+    Namespace,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    ReplicationController,
+    Service,
+)
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.storagev1 import CSINode, StorageClass, VolumeAttachment
 from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.engine import Engine
@@ -40,6 +50,16 @@ OTHER_KINDS: tuple[tuple[type[KubeObject], EventResource], ...] = (
     (VolumeAttachment, EventResource.VOLUME_ATTACHMENT),
 )
 """What else can make a waiting pod schedulable."""
+
+LISTED_KINDS: tuple[type[KubeObject], ...] = (
+    Namespace,
+    Service,
+    ReplicationController,
+    ReplicaSet,
+    StatefulSet,
+    PodDisruptionBudget,
+)
+"""What plugins look up without waiting for it."""
 
 
 class EventHandlers:

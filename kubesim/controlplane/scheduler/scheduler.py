@@ -26,7 +26,7 @@ from kubesim.controlplane.client import Client, Recorder, StatusError
 from kubesim.controlplane.scheduler.backoff import BackoffQueue, QueuedPodInfo
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration, scheduler_name
 from kubesim.controlplane.scheduler.engine import Engine
-from kubesim.controlplane.scheduler.eventhandlers import OTHER_KINDS, EventHandlers
+from kubesim.controlplane.scheduler.eventhandlers import LISTED_KINDS, OTHER_KINDS, EventHandlers
 from kubesim.controlplane.scheduler.executor import Executor
 from kubesim.controlplane.scheduler.framework.events import ASSIGNED_POD_DELETE
 from kubesim.controlplane.scheduler.framework.runtime import Framework
@@ -111,6 +111,8 @@ class Scheduler:
         client.informer(Node).add_handler(handlers.on_node)
         for kind, resource in OTHER_KINDS:
             client.informer(kind).add_handler(handlers.on_other(resource))
+        for listed in LISTED_KINDS:
+            client.informer(listed)  # so that it is filled before a plugin asks for the first time
         sim.process(self._run())
 
     def _new_queue(self, config: KubeSchedulerConfiguration) -> SchedulingQueue:
