@@ -1,0 +1,24 @@
+"""The project's own benchmarks: every speed and memory claim comes from here, with its machine.
+
+``BENCHMARKS`` is the table of them; each is a function that returns results. This is one of the few
+rooms that may read the clock on the wall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from kubesim.bench.result import Benchmark, Result, machine
+
+__all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
+
+BENCHMARKS: dict[str, str] = {
+    "lifecycle": "pods from create to Ready through the whole cluster",
+}
+
+
+def run_benchmark(name: str) -> Benchmark:
+    """Run one benchmark on this machine; ``name`` is a key of ``BENCHMARKS``."""
+    measure: Callable[[], list[Result]] = import_module(f"kubesim.bench.{name}").measure
+    return Benchmark(benchmark=name, machine=machine(), results=tuple(measure()))

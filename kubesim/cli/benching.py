@@ -1,0 +1,34 @@
+"""``kubesim bench``: the benchmarks, as text or as JSON."""
+
+from __future__ import annotations
+
+from kubesim.bench import BENCHMARKS, run_benchmark
+from kubesim.cli.options import OutputFormat
+from kubesim.cli.output import print_data
+from kubesim.errors import EXIT_PASSED, InputError, Problem
+from kubesim.manifests import closest
+
+
+def bench_command(name: str, *, output: OutputFormat) -> int:
+    """Run a benchmark, or list them; returns the exit code.
+
+    Raises:
+        InputError: If there is no such benchmark.
+    """
+    if not name:
+        for known, what in BENCHMARKS.items():
+            print(f"{known:12} {what}")
+        return EXIT_PASSED
+    if name not in BENCHMARKS:
+        near = closest(name, list(BENCHMARKS))
+        hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(BENCHMARKS)}"
+        raise InputError(Problem(message=f'no benchmark "{name}"', suggestion=hint))
+    benchmark = run_benchmark(name)
+    if output is OutputFormat.TEXT:
+        machine = benchmark.machine
+        print(f"{name} on {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
+        for result in benchmark.results:
+            print(f"  {result.name:28} {result.value:>14,.1f} {result.unit}")
+    else:
+        print_data(benchmark.to_json(), output)
+    return EXIT_PASSED

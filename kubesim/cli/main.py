@@ -1,0 +1,187 @@
+"""``kubesim``: the verbs, and what becomes of errors.
+
+Every verb imports what it needs when it is called, so that ``kubesim --help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubesim import __version__
+from kubesim.cli.options import OutputFormat, Preset, ScenarioName, Seed, TableFormat, Until
+from kubesim.errors import EXIT_BAD_INPUT, EXIT_BUG, InputError, Problem
+
+app = typer.Typer(
+    name="kubesim",
+    help="A flight simulator for Kubernetes: plain manifests in, a whole cluster on one virtual "
+    "clock, real Wasm really executed.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command(epilog="Example: kubesim run mixed-pool --seed 7")
+def run(  # noqa: PLR0913  # the options of the verb
+    scenario: ScenarioName,
+    *,
+    seed: Seed = None,
+    until: Until = None,
+    preset: Preset = None,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
+    ] = OutputFormat.TEXT,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the run's tables into this folder.")
+    ] = None,
+    table_format: Annotated[
+        TableFormat | None,
+        typer.Option("--format", help="Of the tables; parquet if pyarrow is installed."),
+    ] = None,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="List where every number of the preset is from.")
+    ] = False,
+) -> None:
+    """Simulate a scenario from beginning to end and print the report."""
+    from kubesim.cli.running import run_command  # noqa: PLC0415
+
+    sys.exit(
+        run_command(
+            scenario,
+            seed=seed,
+            until=until,
+            preset=preset,
+            output=output,
+            out=out,
+            table_format=table_format,
+            sources=sources,
+        )
+    )
+
+
+@app.command("test", epilog="Example: kubesim test scenarios/ --junit junit.xml")
+def judge(
+    scenarios: Annotated[
+        list[str], typer.Argument(help="Scenarios by name, file or folder; a folder of scenarios.")
+    ],
+    *,
+    seed: Seed = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Run each with that many seeds.")] = 1,
+    preset: Preset = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+) -> None:
+    """Run scenarios and judge their expectations; for CI."""
+    from kubesim.cli.testing import test_command  # noqa: PLC0415
+
+    sys.exit(test_command(scenarios, seed=seed, seeds=seeds, preset=preset, junit=junit))
+
+
+@app.command(epilog="Example: kubesim validate manifests/ scenario.yaml")
+def validate(
+    files: Annotated[
+        list[str], typer.Argument(help="Manifests and scenarios: files and folders; - for stdin.")
+    ],
+) -> None:
+    """Check manifests and scenarios without running anything."""
+    from kubesim.cli.validating import validate_command  # noqa: PLC0415
+
+    sys.exit(validate_command(files))
+
+
+@app.command(epilog="Example: kubesim play mixed-pool --speed 5")
+def play(
+    scenario: ScenarioName,
+    *,
+    seed: Seed = None,
+    until: Until = None,
+    preset: Preset = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, help="Virtual seconds in a second of yours.")
+    ] = 1.0,
+) -> None:
+    """Watch a scenario run, and step through it."""
+    from kubesim.cli.playing import play_command  # noqa: PLC0415
+
+    sys.exit(play_command(scenario, seed=seed, until=until, preset=preset, speed=speed))
+
+
+@app.command(epilog="Example: kubesim bench lifecycle -o json")
+def bench(
+    name: Annotated[
+        str, typer.Argument(help="The benchmark; without one, the list of them.")
+    ] = "",
+    *,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Measure this simulator on this machine."""
+    from kubesim.cli.benching import bench_command  # noqa: PLC0415
+
+    sys.exit(bench_command(name, output=output))
+
+
+@app.command(epilog="Example: kubesim schema > scenario.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    import json  # noqa: PLC0415
+
+    from kubesim.scenario.format import json_schema  # noqa: PLC0415
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command(epilog="Example: kubesim version -o json")
+def version(
+    *,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print it.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Print the versions of kubesim and of what its results depend on."""
+    from kubesim.cli.output import print_data  # noqa: PLC0415
+    from kubesim.cluster.simulation import KUBERNETES_VERSION, WASMTIME_VERSION  # noqa: PLC0415
+
+    versions = {
+        "kubesim": __version__,
+        "kubernetes": KUBERNETES_VERSION,
+        "wasmtime": WASMTIME_VERSION,
+        "python": sys.version.split()[0],
+    }
+    if output is OutputFormat.TEXT:
+        print("\n".join(f"{name} {value}" for name, value in versions.items()))
+    else:
+        print_data(versions, output)
+
+
+def main() -> None:
+    """The entry point: errors of the user's become messages, ours become a plea."""
+    try:
+        app()
+    except InputError as error:
+        report_problems(error.problems)
+        sys.exit(EXIT_BAD_INPUT)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        sys.exit(0)
+    except Exception:  # whatever it is, it is a bug of ours
+        traceback.print_exc()
+        print(f"This is a bug in kubesim {__version__}; please report it.", file=sys.stderr)
+        sys.exit(EXIT_BUG)
+
+
+def report_problems(problems: tuple[Problem, ...]) -> None:
+    """One line a problem, on standard error."""
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The report for a terminal: what happened, where the time went, what was expected, what is not true.
+
+A pure function of a Run; the command line only prints what comes out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from kubesim.sim.time import human
+from kubesim.telemetry import Run
+from kubesim.telemetry.quantiles import quantile
+from kubesim.telemetry.startup import PHASES, TOTAL
+
+REPORT_WIDTH = 120
+PODS_SHOWN = 40
+NANO = 1_000_000_000
+
+
+def render(run: Run) -> RenderableType:
+    """The whole report."""
+    parts: list[RenderableType] = [_head(run)]
+    parts += _section("Nodes", nodes_table(run))
+    parts += _section("Pods", pods_table(run), reasons(run))
+    parts += _section("How a pod starts, phase by phase", startup_table(run), _startup_note(run))
+    parts += _section("Services", services_table(run))
+    if len(run.refused):
+        parts += _section("Refused by the API server", _refused_table(run))
+    if run.expectations:
+        parts += _section("Expectations", expectations_table(run))
+    parts += _section("Not simulated", _unsimulated(run))
+    return Group(*parts)
+
+
+def text(run: Run, *, width: int = REPORT_WIDTH) -> str:
+    """The report as plain text."""
+    console = Console(width=width, no_color=True, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(render(run))
+    return capture.get()
+
+
+def nodes_table(run: Run) -> RichTable:
+    """One line a node."""
+    table = _table("NODE", "POOL", "STATUS", ">PODS", ">CPU REQUESTED", ">PEAK MEMORY", ">COST")
+    for node in run.nodes:
+        status = "Ready" if node["ready"] else "NotReady"
+        if node["unschedulable"]:
+            status += ",SchedulingDisabled"
+        share = 100 * node["cpu_requested_m"] // max(node["cpu_allocatable_m"], 1)
+        table.add_row(
+            node["name"],
+            node["pool"],
+            _coloured(status, good=status == "Ready"),
+            str(node["pods"]),
+            f"{node['cpu_requested_m']}m ({share} %)",
+            _mib(node["memory_peak"]),
+            f"${node['cost_nano_usd'] / NANO:.4f}",
+        )
+    return table
+
+
+def pods_table(run: Run) -> RichTable:
+    """One line a pod, sorted as kubectl does; of many only the first."""
+    table = _table("POD", "STATUS", "NODE", "RUNTIME", ">RESTARTS", "LAST LOG LINE")
+    rows = sorted(run.pods, key=lambda pod: (pod["namespace"], pod["name"]))
+    shown = rows if len(rows) <= PODS_SHOWN else rows[: PODS_SHOWN - 10]
+    for pod in shown:
+        running = pod["phase"] == "Running" and pod["ready"]
+        status = pod["phase"] if running or not pod["reason"] else pod["reason"]
+        if pod["phase"] == "Pending":
+            status = "Pending"
+        table.add_row(
+            pod["name"],
+            _coloured(status, good=running or pod["phase"] == "Succeeded"),
+            pod["node"] or "-",
+            pod["runtimeClass"] or "(default)",
+            str(pod["restarts"]),
+            Text(_shortened(pod["log"][-1]) if pod["log"] else "", style="dim"),
+        )
+    if len(rows) > len(shown):
+        counts = Counter(pod["phase"] for pod in rows[len(shown) :])
+        rest = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
+        table.add_row(f"... and {len(rows) - len(shown)} more: {rest}", "", "", "", "", "")
+    return table
+
+
+def reasons(run: Run) -> RenderableType:
+    """Why pods are not as they should be: the message of each, equal ones together."""
+    told: dict[str, list[str]] = {}
+    for pod in run.pods:
+        if pod["message"]:
+            told.setdefault(f"{pod['reason']}: {pod['message']}", []).append(pod["name"])
+    lines = []
+    for message, names in told.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        lines.append(Text.assemble((f"{names[0]}{others}  ", "bold"), (message, "yellow")))
+    return Group(*lines)
+
+
+def startup_table(run: Run) -> RichTable:
+    """Median and 99th percentile of each phase, containers and Wasm side by side."""
+    groups = {"containers": _phases(run, wasm=False), "Wasm": _phases(run, wasm=True)}
+    headers = [f">{name} {q}" for name in groups for q in ("p50", "p99")]
+    counts = {name: len(phases.get("start", ())) for name, phases in groups.items()}
+    table = _table("PHASE", *headers, "")
+    for phase, meaning in {**PHASES, TOTAL: "stored until Ready"}.items():
+        cells: list[str] = []
+        for phases in groups.values():
+            took = sorted(phases.get(phase, ()))
+            cells += [human(quantile(took, q)) if took else "-" for q in (50, 99)]
+        if phase == TOTAL:
+            table.add_section()
+        table.add_row(phase, *cells, Text(meaning, style="dim"))
+    table.add_row("pods", *(cell for count in counts.values() for cell in (str(count), "")), "")
+    instantiate = [(s["instantiate_p50_ns"], s["instantiate_p99_ns"]) for s in run.services]
+    wasm = [pair for pair in instantiate if pair[1]]
+    if wasm:
+        table.add_section()
+        p50, p99 = (human(max(values)) for values in zip(*wasm, strict=True))
+        meaning = "one instance for one request, in a running pod"
+        table.add_row("instantiation", "-", "-", p50, p99, Text(meaning, style="dim"))
+    return table
+
+
+def services_table(run: Run) -> RichTable:
+    """One line a Service."""
+    table = _table(
+        "SERVICE", ">REQUESTS", ">ERRORS", ">p50", ">p95", ">p99", ">INSTANCE p50", ">HANDLER p50"
+    )
+    for service in run.services:
+        table.add_row(
+            service["name"],
+            str(service["requests"]),
+            _coloured(str(service["errors"]), good=not service["errors"]),
+            human(service["latency_p50_ns"]),
+            human(service["latency_p95_ns"]),
+            human(service["latency_p99_ns"]),
+            human(service["instantiate_p50_ns"]) if service["instantiate_p50_ns"] else "-",
+            human(service["execute_p50_ns"]),
+        )
+        for why, count in service["failures"].items():
+            table.add_row(Text(f"  {count} x {why}", style="red"), "", "", "", "", "", "", "")
+    return table
+
+
+def expectations_table(run: Run) -> RichTable:
+    """One line an expectation, three more for a failed one."""
+    table = RichTable(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for result in run.expectations:
+        mark = Text("pass", style="green") if result.passed else Text("FAIL", style="bold red")
+        body = Text(result.name)
+        if not result.passed:
+            body.append(f"\nexpected  {result.expected}", style="red")
+            body.append(f"\nactual    {result.actual}", style="red")
+            body.append(f"\nwhere     {result.hint}", style="dim")
+        table.add_row(mark, body)
+    return table
+
+
+def sources_report(run: Run) -> RenderableType:
+    """Every number of the preset and where it is from."""
+    table = _table("NUMBER", ">VALUE", "GRADE", "MEASURED", "")
+    for row in run.sources:
+        source = row["source"] + (f" ({row['note']})" if row["note"] else "")
+        table.add_row(
+            row["number"], row["value"], row["grade"], row["measured"], Text(source, style="dim")
+        )
+    return Group(*_section(f'The numbers of preset "{run.preset}"', table))
+
+
+def _head(run: Run) -> RenderableType:
+    line = Text(run.scenario, style="bold")
+    line.append(f"  seed {run.seed}  preset {run.preset}  ", style="default")
+    line.append(f"{human(run.virtual_ns)} of virtual time, {run.events:,} events", style="dim")
+    return Group(line, Text(run.digest, style="cyan"))
+
+
+def _startup_note(run: Run) -> RenderableType:
+    grades = Counter(row["grade"] for row in run.sources)
+    listed = ", ".join(f"{count} {grade}" for grade, count in sorted(grades.items()))
+    return Text(
+        f'Numbers of preset "{run.preset}" by grade: {listed} '
+        "(A raw data, B paper, C vendor, D blog, K assumption); --sources lists them.\n"
+        "A Wasm instance for a request is not a pod start: the two are never mixed.",
+        style="dim",
+    )
+
+
+def _unsimulated(run: Run) -> RenderableType:
+    if not run.unsimulated:
+        return Text("Every field of every manifest had its effect.")
+    return Text("\n".join(run.unsimulated), style="yellow")
+
+
+def _refused_table(run: Run) -> RichTable:
+    table = _table("OBJECT", "REASON", "MESSAGE")
+    for row in run.refused:
+        name = f"{row['kind']} {row['namespace']}/{row['name']}".replace(" /", " ")
+        table.add_row(name, Text(row["reason"], style="red"), row["message"])
+    return table
+
+
+def _phases(run: Run, *, wasm: bool) -> dict[str, list[int]]:
+    """Durations by phase of the pods that have (or have no) RuntimeClass for Wasm."""
+    found: dict[str, list[int]] = {}
+    for pod in run.pods:
+        is_wasm = "module" in pod["startup"]
+        if is_wasm is wasm:
+            for phase, took_ns in pod["startup"].items():
+                found.setdefault(phase, []).append(took_ns)
+    return found
+
+
+def _section(title: str, *body: RenderableType) -> Iterable[RenderableType]:
+    yield Text("")
+    yield Text(title, style="bold underline")
+    for part in body:
+        yield Padding(part, (0, 0, 0, 2))
+
+
+def _table(*headers: str) -> RichTable:
+    """A plain table; a header that begins with ``>`` is aligned to the right."""
+    table = RichTable(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    for header in headers:
+        right = header.startswith(">")
+        options: dict[str, Any] = {"justify": "right" if right else "left"}
+        table.add_column(header.removeprefix(">"), no_wrap=bool(header), **options)
+    return table
+
+
+def _coloured(value: str, *, good: bool) -> Text:
+    return Text(value, style="green" if good else "red")
+
+
+def _shortened(line: str, length: int = 60) -> str:
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / (1 << 20):.0f}Mi"
