@@ -20,6 +20,7 @@ from kubesim.cluster.node import NodeAssembly, World, assemble_node
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import AlreadyExists, Client, ClientConfig, StatusError
+from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.controllers import (
     DeploymentController,
     EndpointSliceController,
@@ -132,7 +133,13 @@ class Simulation:
         """The engine, remembering this run's results."""
         return Memo(shared_engine())
 
-    def _client(self, component: str, limits: tuple[float, int]) -> Client:
+    def _client(
+        self,
+        component: str,
+        limits: tuple[float, int],
+        *,
+        informers: InformerFactory | None = None,
+    ) -> Client:
         numbers = self.config.preset.apiserver
         qps, burst = limits
         return Client(
@@ -145,6 +152,7 @@ class Simulation:
                 request_latency=numbers.request.distribution,
                 watch_latency=numbers.watch.distribution,
             ),
+            informers=informers,
         )
 
     def _bootstrap(self) -> None:
@@ -156,14 +164,19 @@ class Simulation:
 
     def _start_control_plane(self) -> None:
         sim = self.sim
-        manager = self._client("kube-controller-manager", KCM_LIMITS)
-        self._node_lifecycle = NodeLifecycleController(sim, client=manager)
+        informers = self._client("kube-controller-manager", NO_LIMITS).informers
+
+        def client(controller: str) -> Client:
+            # Each controller of the real manager has a client, and so a rate limit, of its own.
+            return self._client(f"kcm/{controller}", KCM_LIMITS, informers=informers)
+
+        self._node_lifecycle = NodeLifecycleController(sim, client=client("node-controller"))
         self._controllers = (
-            DeploymentController(sim, client=manager),
-            ReplicaSetController(sim, client=manager),
-            EndpointSliceController(sim, client=manager),
-            GarbageCollector(sim, client=manager),
-            TaintEvictionController(sim, client=manager),
+            DeploymentController(sim, client=client("deployment-controller")),
+            ReplicaSetController(sim, client=client("replicaset-controller")),
+            EndpointSliceController(sim, client=client("endpointslice-controller")),
+            GarbageCollector(sim, client=client("generic-garbage-collector")),
+            TaintEvictionController(sim, client=client("taint-eviction-controller")),
             self._node_lifecycle,
         )
         self._scheduler = Scheduler(

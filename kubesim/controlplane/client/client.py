@@ -15,7 +15,7 @@ from kubesim.api.corev1 import Pod
 from kubesim.api.metav1 import KubeObject
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client.flowcontrol import TokenBucket
-from kubesim.controlplane.client.informer import Informer
+from kubesim.controlplane.client.informer import Informer, InformerFactory
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 
@@ -50,10 +50,18 @@ class Client:
         apiserver: The server.
         component: Who is calling, such as ``kube-scheduler``; owns the random streams.
         config: Limits and latencies.
+        informers: Caches to use instead of caches of its own: the controllers of one process have
+            a rate limit each, and one set of caches together.
     """
 
     def __init__(
-        self, sim: Sim, *, apiserver: APIServer, component: str, config: ClientConfig
+        self,
+        sim: Sim,
+        *,
+        apiserver: APIServer,
+        component: str,
+        config: ClientConfig,
+        informers: InformerFactory | None = None,
     ) -> None:
         self.component = component
         self._sim = sim
@@ -61,33 +69,17 @@ class Client:
         self._config = config
         self._limiter = TokenBucket(qps=config.qps, burst=config.burst)
         self._rng = sim.rng(f"{component}/client")
-        self._informers: dict[tuple[type[KubeObject], str | None], Informer[KubeObject]] = {}
+        self.informers = informers or InformerFactory(
+            sim, apiserver=apiserver, component=component, latency=config.watch_latency
+        )
 
     def informer(self, kind: type[K], *, node_name: str | None = None) -> Informer[K]:
-        """The component's shared cache of a kind; one watch, however many ask.
-
-        Args:
-            kind: The kind to follow.
-            node_name: For pods: only those bound to that node.
-        """
-        known = self._informers.get((kind, node_name))
-        if known is None:
-            made = Informer(
-                self._sim,
-                apiserver=self._apiserver,
-                kind=kind,
-                latency=self._config.watch_latency,
-                rng=self._sim.rng(f"{self.component}/watch/{kind.__name__}"),
-                node_name=node_name,
-            )
-            self._informers[kind, node_name] = made  # type: ignore[assignment]
-            return made
-        return known  # type: ignore[return-value]
+        """The component's shared cache of a kind; see ``InformerFactory.informer``."""
+        return self.informers.informer(kind, node_name=node_name)
 
     def stop(self) -> None:
         """Close every watch: the component is gone."""
-        for informer in self._informers.values():
-            informer.stop()
+        self.informers.stop()
 
     def get(self, kind: type[K], key: str) -> SimProcess[K]:
         """Read one object from the server itself."""

@@ -134,3 +134,49 @@ class Informer(Generic[K]):
         if new is not None:
             for value in after:
                 index.setdefault(value, {})[key] = new
+
+
+class InformerFactory:
+    """The caches of one process: one watch a kind, however many ask.
+
+    Args:
+        sim: The run.
+        apiserver: Where the objects come from.
+        component: The process; owns the random streams of the watches.
+        latency: From a commit to its arrival.
+    """
+
+    def __init__(
+        self, sim: Sim, *, apiserver: APIServer, component: str, latency: Distribution
+    ) -> None:
+        self._sim = sim
+        self._apiserver = apiserver
+        self._component = component
+        self._latency = latency
+        self._informers: dict[tuple[type[KubeObject], str | None], Informer[KubeObject]] = {}
+
+    def informer(self, kind: type[K], *, node_name: str | None = None) -> Informer[K]:
+        """The cache of a kind.
+
+        Args:
+            kind: The kind to follow.
+            node_name: For pods: only those bound to that node.
+        """
+        known = self._informers.get((kind, node_name))
+        if known is None:
+            made = Informer(
+                self._sim,
+                apiserver=self._apiserver,
+                kind=kind,
+                latency=self._latency,
+                rng=self._sim.rng(f"{self._component}/watch/{kind.__name__}"),
+                node_name=node_name,
+            )
+            self._informers[kind, node_name] = cast("Informer[KubeObject]", made)
+            return made
+        return cast("Informer[K]", known)
+
+    def stop(self) -> None:
+        """Close every watch."""
+        for informer in self._informers.values():
+            informer.stop()
