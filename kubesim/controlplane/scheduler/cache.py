@@ -61,11 +61,18 @@ class Cache:
 
     Args:
         pod_infos: The maker of ``PodInfo``.
+
+    Attributes:
+        generation: Rises with every change of a node or of its pods.
+        structure: Rises when nodes come, go, or change in anything but their conditions.
+        touched: The nodes that changed since somebody cleared this.
     """
 
     def __init__(self, pod_infos: PodInfos) -> None:
         self.pod_infos = pod_infos
         self.generation = 0
+        self.structure = 0
+        self.touched: dict[str, None] = {}
         self._nodes: dict[str, NodeInfo] = {}
         self._tree = NodeTree()
         self._ordered: list[NodeInfo] | None = []
@@ -121,6 +128,11 @@ class Cache:
         self._set_node(info, node)
         return info
 
+    @property
+    def have_any_affinity(self) -> bool:
+        """Whether some pod has any affinity to pods."""
+        return bool(self._with_affinity)
+
     def remove_node(self, name: str) -> None:
         """Hear that a node is gone; its pods stay until they are gone too."""
         info = self._nodes.get(name)
@@ -130,6 +142,7 @@ class Cache:
         self._ordered = None
         self._forget_images(info)
         info.forget_node()
+        self.structure += 1
         self._touch(info)
         self._drop_if_empty(info)
 
@@ -222,12 +235,15 @@ class Cache:
     def _touch(self, info: NodeInfo) -> None:
         self.generation += 1
         info.generation = self.generation
+        self.touched[info.name] = None
 
     def _drop_if_empty(self, info: NodeInfo) -> None:
         if not info.known and not info.pods:
             del self._nodes[info.name]
 
     def _set_node(self, info: NodeInfo, node: Node) -> None:
+        if not info.known or _differs(info.node, node):
+            self.structure += 1
         if not info.known or info.node.status.images != node.status.images:
             self._forget_images(info)
             for image in node.status.images:
@@ -246,3 +262,13 @@ class Cache:
             if not state.nodes:
                 del self._images[name]
         info.image_states = {}
+
+
+def _differs(old: Node, new: Node) -> bool:
+    """Whether two versions of a node differ in anything that plugins look at."""
+    return (
+        old.spec != new.spec
+        or old.metadata.labels != new.metadata.labels
+        or old.status.allocatable != new.status.allocatable
+        or old.status.images != new.status.images
+    )

@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 
 from kubesim.api.corev1 import Pod
 from kubesim.controlplane.scheduler.cache import Cache
+from kubesim.controlplane.scheduler.columns import Columns
 from kubesim.controlplane.scheduler.config import (
     KubeSchedulerConfiguration,
     KubeSchedulerProfile,
     scheduler_name,
 )
+from kubesim.controlplane.scheduler.fastpath import FastPath
 from kubesim.controlplane.scheduler.framework.interface import Binder, FilterRunner
 from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodInfos
@@ -42,6 +44,7 @@ class Engine:
         clock: Nanoseconds since the epoch.
         binder: The way to the API server; ``None`` when nothing is ever bound.
         registry: The plugins that profiles can name.
+        fast: Whether attempts may take the fast path; the decisions are the same.
 
     Raises:
         InputError: If the configuration does not make sense.
@@ -55,6 +58,7 @@ class Engine:
         clock: Callable[[], int],
         binder: Binder | None = None,
         registry: Mapping[str, PluginFactory] = DEFAULT_REGISTRY,
+        fast: bool = True,
     ) -> None:
         self.config = config
         self.lister = lister
@@ -69,8 +73,18 @@ class Engine:
             if profile.name in self.frameworks:
                 raise InputError(f'duplicate profile with scheduler name "{profile.name}"')
             self.frameworks[profile.name] = self._framework(profile, registry)
+        columns = Columns(self.cache)
         self.algorithm = SchedulingAlgorithm(
-            self.cache, percentage_of_nodes_to_score=config.percentage_of_nodes_to_score
+            self.cache,
+            percentage_of_nodes_to_score=config.percentage_of_nodes_to_score,
+            fast_paths={
+                name: FastPath(
+                    framework, cache=self.cache, columns=columns, nominator=self.nominator
+                )
+                for name, framework in self.frameworks.items()
+            }
+            if fast
+            else None,
         )
 
     def framework_for(self, pod: Pod) -> Framework | None:

@@ -58,7 +58,9 @@ class Replay:
                 labels = {"kubernetes.io/metadata.name": name}
                 metadata = ObjectMeta.model_validate({"name": name, "labels": labels})
                 self._objects.put(Namespace(metadata=metadata))
-        self.engine = Engine(config=case.config, lister=self._objects, clock=lambda: self._now_ns)
+        self.engine = Engine(
+            config=case.config, lister=self._objects, clock=lambda: self._now_ns, fast=False
+        )
         self._queue = _queue_of(self.engine)
         self._handlers = EventHandlers(self.engine, queue=self._queue, changed=lambda: None)
         self._steps = list(case.steps)

@@ -10,10 +10,14 @@ the order is that of one worker.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
+
+from typing_extensions import override
 
 from kubesim.controlplane.scheduler.diagnosis import NO_NODES_AVAILABLE, Diagnosis, fit_error
+from kubesim.controlplane.scheduler.fastpath import Choice, FastPath
 from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
 from kubesim.controlplane.scheduler.framework.interface import PostFilterResult, Snapshot
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
@@ -41,6 +45,8 @@ class Attempt:
         error: What broke, if something did.
         post_filter: What was done to make room.
         permit_wait_ns: How long the pod may be held back before it is bound; 0 for not at all.
+        num_rejected: How many nodes were turned down without the reason being kept.
+        fast: What the fast path found, if it took the attempt.
     """
 
     info: PodInfo
@@ -48,16 +54,20 @@ class Attempt:
     start_index: int
     num_all_nodes: int
     diagnosis: Diagnosis
-    feasible: list[str]
+    feasible: Sequence[str]
     scores: ScoreTable | None = None
     selected: str = ""
     error: Status | None = None
     post_filter: PostFilterResult | None = None
     permit_wait_ns: int = 0
+    num_rejected: int | None = None
+    fast: Choice | None = None
 
     @property
     def evaluated_nodes(self) -> int:
         """How many nodes were looked at."""
+        if self.num_rejected is not None:
+            return len(self.feasible) + self.num_rejected
         return len(self.feasible) + len(self.diagnosis.node_to_status.statuses)
 
     @property
@@ -93,6 +103,28 @@ class Attempt:
         )
 
 
+class FeasibleNames(Sequence[str]):
+    """The names of feasible nodes, looked up when somebody asks."""
+
+    def __init__(self, nodes: Sequence[NodeInfo], rows: list[int]) -> None:
+        self._nodes = nodes
+        self._rows = rows
+
+    @override
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self._nodes[row].name for row in self._rows[index]]
+        return self._nodes[self._rows[index]].name
+
+
 class SchedulingAlgorithm:
     """The search, with its moving start.
 
@@ -100,10 +132,18 @@ class SchedulingAlgorithm:
         snapshot: The nodes.
         percentage_of_nodes_to_score: How many feasible nodes are enough, for profiles that do not
             say; 0 lets the size of the cluster decide.
+        fast_paths: By profile, what can take an attempt off the reference path.
     """
 
-    def __init__(self, snapshot: Snapshot, *, percentage_of_nodes_to_score: int) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        percentage_of_nodes_to_score: int,
+        fast_paths: Mapping[str, FastPath] | None = None,
+    ) -> None:
         self.next_start_node_index = 0
+        self._fast_paths = fast_paths or {}
         self._snapshot = snapshot
         self._percentage = percentage_of_nodes_to_score
 
@@ -122,6 +162,11 @@ class SchedulingAlgorithm:
     def schedule_pod(self, framework: Framework, info: PodInfo) -> Attempt:
         """Decide where a pod should run."""
         nodes = self._snapshot.node_infos
+        fast_path = self._fast_paths.get(framework.profile_name)
+        if fast_path is not None and nodes:
+            chosen = self._choose(framework, fast_path, info, nodes)
+            if chosen is not None:
+                return chosen
         state = CycleState()
         attempt = Attempt(
             info=info,
@@ -145,6 +190,31 @@ class SchedulingAlgorithm:
             attempt.scores = framework.run_score_plugins(state, info, feasible)
             attempt.selected = attempt.feasible[select_host(attempt.scores.totals)]
         return attempt
+
+    def _choose(
+        self,
+        framework: Framework,
+        fast_path: FastPath,
+        info: PodInfo,
+        nodes: Sequence[NodeInfo],
+    ) -> Attempt | None:
+        start, count = self.next_start_node_index, len(nodes)
+        wanted = self._num_feasible_nodes_to_find(framework, count)
+        choice = fast_path.choose(info, start=start, wanted=wanted)
+        if choice is None:
+            return None
+        self.next_start_node_index = (start + choice.processed) % count
+        return Attempt(
+            info=info,
+            state=CycleState(),
+            start_index=start,
+            num_all_nodes=count,
+            diagnosis=Diagnosis(),
+            feasible=FeasibleNames(nodes, choice.rows.tolist()),
+            selected=choice.selected,
+            num_rejected=choice.processed - choice.num_feasible,
+            fast=choice,
+        )
 
     def _find_nodes_that_fit(
         self, framework: Framework, attempt: Attempt, nodes: Sequence[NodeInfo]

@@ -9,6 +9,7 @@ import pytest
 from kubesim.api.corev1 import Namespace
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import Client, ClientConfig
+from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
 from kubesim.controlplane.scheduler.caserun import CaseRun
 from kubesim.controlplane.scheduler.recorded import START_TIME_NS, load_case
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
@@ -16,6 +17,7 @@ from kubesim.sim import Sim
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import MILLISECOND, SECOND
 
+# The one needs a StatefulSet controller, the other a toleration's seconds counted from the taint.
 NEEDS_CONTROLLERS = {"39-noexecute-eviction", "42-statefulset"}
 CASES = sorted(
     path
@@ -44,6 +46,8 @@ def played(folder: Path) -> CaseRun:
     for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
         if api.store.get(Namespace, name) is None:
             api.create(Namespace.model_validate({"metadata": {"name": name}}))
+    controllers = Client(sim, apiserver=api, component="kube-controller-manager", config=config)
+    TaintEvictionController(sim, client=controllers)
     client = Client(sim, apiserver=api, component="case", config=config)
     run = CaseRun(sim, case=case, client=client)
     if case.batch:

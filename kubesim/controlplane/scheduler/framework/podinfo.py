@@ -82,10 +82,12 @@ class PodSignature:
 
     Attributes:
         index: A small number of its own, in order of first appearance.
+        pod: The first pod that had it.
     """
 
     def __init__(self, pod: Pod, index: int) -> None:
         self.index = index
+        self.pod = pod
         self.namespace = pod.namespace
         self.labels = pod.metadata.labels
         self.spec = pod.spec

@@ -1,0 +1,171 @@
+"""What is known about one class of equal pods: for every node, whether it fits, and how well.
+
+Pods of one signature are the same to every plugin. So the verdicts and scores are kept with the
+class, and mended for those nodes only that changed since a pod of the class was last placed. What
+depends on the node alone (taints, labels, images) is computed once; what depends on the pods there
+(what is left, the balance) is arithmetic on columns.
+
+Invariant: rows in ``ok`` and ``dynamic`` equal what the plugins would say of these nodes now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kubesim.controlplane.scheduler.columns import Columns, Ints
+from kubesim.controlplane.scheduler.framework.podinfo import PodSignature
+
+Rows = Ints | slice
+Mask = NDArray[np.bool_]
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringRules:
+    """How a profile scores, as far as columns can do it.
+
+    Attributes:
+        most_allocated: Whether fuller nodes are better.
+        fit_weight: Weight of NodeResourcesFit.
+        balance_weight: Weight of NodeResourcesBalancedAllocation.
+        cpu_weight: Weight of cpu within NodeResourcesFit.
+        memory_weight: Weight of memory within NodeResourcesFit.
+    """
+
+    most_allocated: bool
+    fit_weight: int
+    balance_weight: int
+    cpu_weight: int
+    memory_weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticVerdict:
+    """What plugins say of the nodes whatever runs there.
+
+    Attributes:
+        ok: Whether a node passes the filters that look at the node only.
+        scores: The weighted scores that are the same whichever nodes are feasible.
+        soft_taints: Raw TaintToleration scores; ``None`` when all are 0.
+        preferences: Raw NodeAffinity scores; ``None`` when the plugin is skipped.
+    """
+
+    ok: Mask
+    scores: Ints
+    soft_taints: Ints | None
+    preferences: Ints | None
+
+
+class EquivalenceClass:
+    """The mask and the scores of one signature.
+
+    Args:
+        signature: What the pods have in common.
+        columns: The nodes.
+        rules: How the profile scores.
+        static: What depends on the nodes alone.
+    """
+
+    def __init__(
+        self,
+        signature: PodSignature,
+        *,
+        columns: Columns,
+        rules: ScoringRules,
+        static: StaticVerdict,
+    ) -> None:
+        self.structure = columns.structure
+        self.static = static
+        self._columns = columns
+        self._rules = rules
+        wanted = signature.requests
+        self._cpu, self._memory = wanted.milli_cpu, wanted.memory
+        self._storage = wanted.ephemeral_storage
+        self._scored_cpu = signature.score_amounts.get("cpu", 0)
+        self._scored_memory = signature.score_amounts.get("memory", 0)
+        self._balanced = bool(self._cpu or self._memory)
+        self._seen = len(columns.changes)
+        self.ok = static.ok & self._fits(ALL)
+        self.totals = static.scores + self._dynamic(ALL)
+
+    def mend(self) -> None:
+        """Rewrite the rows of the nodes that changed since the last time."""
+        changes = self._columns.changes
+        new = len(changes) - self._seen
+        if not new:
+            return
+        rows: Rows
+        if new > self._columns.count:
+            rows = ALL
+        elif new == 1:
+            row = changes[-1]
+            rows = slice(row, row + 1)
+        else:
+            rows = np.fromiter(set(changes[self._seen :]), dtype=np.int64)
+        self._seen = len(changes)
+        self.ok[rows] = self.static.ok[rows] & self._fits(rows)
+        self.totals[rows] = self.static.scores[rows] + self._dynamic(rows)
+
+    def _fits(self, rows: Rows) -> Mask:
+        columns = self._columns
+        fits: Mask = columns.pods[rows] < columns.allowed_pods[rows]
+        if self._cpu:
+            fits &= columns.used_cpu[rows] + self._cpu <= columns.cpu[rows]
+        if self._memory:
+            fits &= columns.used_memory[rows] + self._memory <= columns.memory[rows]
+        if self._storage:
+            fits &= columns.used_storage[rows] + self._storage <= columns.storage[rows]
+        return fits
+
+    def _dynamic(self, rows: Rows) -> Ints:
+        columns, rules = self._columns, self._rules
+        cpu, memory = columns.cpu[rows], columns.memory[rows]
+        left = rules.cpu_weight * self._utilization(
+            columns.scored_cpu[rows] + self._scored_cpu, cpu
+        )
+        left += rules.memory_weight * self._utilization(
+            columns.scored_memory[rows] + self._scored_memory, memory
+        )
+        weights = rules.cpu_weight * (cpu != 0) + rules.memory_weight * (memory != 0)
+        scores: Ints = left // np.maximum(weights, 1) * rules.fit_weight
+        if self._balanced:
+            used_cpu, used_memory = columns.used_cpu[rows], columns.used_memory[rows]
+            after = _balance(used_cpu + self._cpu, cpu, used_memory + self._memory, memory)
+            before = _balance(used_cpu, cpu, used_memory, memory)
+            change = 50 + after - before  # never negative beyond -50, so halves go towards zero
+            scores += (50 + np.where(change < 0, -(-change // 2), change // 2)) * (
+                rules.balance_weight
+            )
+        return scores
+
+    def _utilization(self, requested: Ints, capacity: Ints) -> Ints:
+        """The score of one resource; 0 where the node has none of it."""
+        counted = np.minimum(requested, capacity)
+        amount = counted if self._rules.most_allocated else capacity - counted
+        return amount * 100 // np.maximum(capacity, 1)
+
+
+def _balance(used_a: Ints, has_a: Ints, used_b: Ints, has_b: Ints) -> Ints:
+    """100 where both resources are equally used, or the node has only one of them."""
+    a = np.minimum(used_a / np.maximum(has_a, 1), 1.0)
+    b = np.minimum(used_b / np.maximum(has_b, 1), 1.0)
+    std = np.abs((a - b) / 2)
+    std[(has_a == 0) | (has_b == 0)] = 0.0
+    scores: Ints = ((1 - std) * 100).astype(np.int64)
+    return scores
+
+
+def preorder_ranks(size: int) -> Ints:
+    """For each index of a binary heap of that size, when a walk in preorder comes to it."""
+    ranks = np.empty(size, dtype=np.int64)
+    stack, rank = [0], 0
+    while stack:
+        index = stack.pop()
+        ranks[index] = rank
+        rank += 1
+        stack.extend(child for child in (2 * index + 2, 2 * index + 1) if child < size)
+    return ranks

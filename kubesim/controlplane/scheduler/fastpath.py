@@ -1,0 +1,308 @@
+"""The fast path: the same decisions from columns and equivalence classes.
+
+It takes the attempts whose plugins look at nothing but nodes and resources, which are almost all,
+and leaves the others to the reference path: pods with volumes, ports, spreading or affinity to
+pods, clusters in which someone waits for a node, profiles with plugins that it does not know. When
+no node fits it also leaves the attempt to the reference path, which says why.
+
+Invariant: for an attempt that it takes, every result equals the reference path's. A property test
+holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from kubesim.controlplane.scheduler.cache import Cache
+from kubesim.controlplane.scheduler.columns import Columns, Ints
+from kubesim.controlplane.scheduler.equivalence import (
+    EquivalenceClass,
+    ScoringRules,
+    StaticVerdict,
+    preorder_ranks,
+)
+from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
+from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plugin, ScorePlugin
+from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
+from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
+from kubesim.controlplane.scheduler.framework.runtime import Framework
+from kubesim.controlplane.scheduler.nominator import PodNominator
+from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
+from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
+from kubesim.controlplane.scheduler.plugins.interpodaffinity import InterPodAffinity
+from kubesim.controlplane.scheduler.plugins.nodeaffinity import (
+    NodeAffinity,
+    named_nodes,
+    preferred_terms,
+    required_terms,
+)
+from kubesim.controlplane.scheduler.plugins.nodename import NodeName
+from kubesim.controlplane.scheduler.plugins.nodeports import NodePorts
+from kubesim.controlplane.scheduler.plugins.noderesources_balancedallocation import (
+    BalancedAllocation,
+)
+from kubesim.controlplane.scheduler.plugins.noderesources_fit import Fit
+from kubesim.controlplane.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from kubesim.controlplane.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
+from kubesim.controlplane.scheduler.plugins.podtopologyspread import PodTopologySpread
+from kubesim.controlplane.scheduler.plugins.tainttoleration import TaintToleration
+from kubesim.controlplane.scheduler.plugins.volumebinding import VolumeBinding
+from kubesim.controlplane.scheduler.plugins.volumerestrictions import VolumeRestrictions
+from kubesim.controlplane.scheduler.plugins.volumezone import VolumeZone
+
+T = TypeVar("T")
+
+STATIC_FILTERS = (NodeUnschedulable, NodeName, TaintToleration, NodeAffinity)
+SKIPPED_FILTERS = (
+    NodePorts,
+    VolumeRestrictions,
+    NodeVolumeLimits,
+    VolumeBinding,
+    VolumeZone,
+    PodTopologySpread,
+    InterPodAffinity,
+)
+"""Filters with nothing to do for the pods that the fast path takes."""
+
+KNOWN = (
+    *STATIC_FILTERS,
+    *SKIPPED_FILTERS,
+    Fit,
+    DynamicResources,
+    BalancedAllocation,
+    ImageLocality,
+)
+COLUMN_RESOURCES = ("cpu", "memory")
+
+
+class Choice:
+    """What the fast path found out: enough to go on, the rest on demand.
+
+    Attributes:
+        selected: The node.
+        num_feasible: How many nodes were found to fit.
+        processed: How many nodes were looked at.
+        rows: The feasible nodes in the order in which they were found.
+        totals: Their scores; ``None`` when there was nothing to choose.
+    """
+
+    __slots__ = ("num_feasible", "processed", "rows", "selected", "totals")
+
+    def __init__(self, selected: str, rows: Ints, processed: int, totals: Ints | None) -> None:
+        self.selected = selected
+        self.rows = rows
+        self.num_feasible = len(rows)
+        self.processed = processed
+        self.totals = totals
+
+
+class FastPath:
+    """One profile's plugins, in columns.
+
+    Args:
+        framework: The profile.
+        cache: The nodes.
+        columns: The same in columns, shared by all profiles.
+        nominator: Who waits for which node.
+    """
+
+    def __init__(
+        self, framework: Framework, *, cache: Cache, columns: Columns, nominator: PodNominator
+    ) -> None:
+        self._framework = framework
+        self._cache = cache
+        self._nominator = nominator
+        self._columns = columns
+        self._classes: dict[int, EquivalenceClass] = {}
+        self._simple: dict[int, bool] = {}
+        self._ranks: dict[int, Ints] = {}
+        self._rules = rules_of(framework)
+        self._affinity = _find(framework.plugins.filter, NodeAffinity)
+        self._spread = _find(framework.plugins.pre_score, PodTopologySpread)
+
+    def choose(self, info: PodInfo, *, start: int, wanted: int) -> Choice | None:
+        """Where the pod should run; ``None`` to leave it to the reference path.
+
+        Args:
+            info: The pod.
+            start: Where in the list of nodes the search begins.
+            wanted: How many feasible nodes end the search.
+        """
+        if not self._takes(info):
+            return None
+        columns = self._columns
+        columns.sync()
+        known = self._class_of(info.signature)
+        rows, processed = _search(np.flatnonzero(known.ok), columns.count, start, wanted)
+        if not len(rows):
+            return None
+        nodes = self._cache.node_infos
+        if len(rows) == 1:
+            return Choice(nodes[rows[0]].name, rows, processed, None)
+        totals = known.totals[rows]
+        static = known.static
+        if static.soft_taints is not None:
+            totals = totals + self._weight(TaintToleration) * _reversed(static.soft_taints[rows])
+        if static.preferences is not None:
+            totals = totals + self._weight(NodeAffinity) * _scaled(static.preferences[rows])
+        return Choice(nodes[rows[self._winner(totals)]].name, rows, processed, totals)
+
+    def _takes(self, info: PodInfo) -> bool:
+        if self._rules is None or info.pod.status.nominated_node_name or info.pod.spec.node_name:
+            return False
+        if self._nominator.nodes or self._cache.have_any_affinity:
+            return False
+        simple = self._simple.get(info.signature.index)
+        if simple is None:
+            simple = self._simple[info.signature.index] = self._is_simple(info.signature)
+        if not simple:
+            return False
+        # Services and owners come and go, so this is asked every time.
+        return self._spread is None or not self._spread.constraints(
+            info.signature, "ScheduleAnyway"
+        )
+
+    def _is_simple(self, signature: PodSignature) -> bool:
+        spec = signature.spec
+        if spec.volumes or spec.resource_claims or spec.topology_spread_constraints:
+            return False
+        if signature.host_ports or signature.has_affinity or signature.requests.scalars:
+            return False
+        if self._spread is not None and any(
+            item.when_unsatisfiable == "DoNotSchedule" for item in self._spread.defaults
+        ):
+            return False
+        terms = required_terms(spec)
+        return not terms or named_nodes(terms) is None
+
+    def _class_of(self, signature: PodSignature) -> EquivalenceClass:
+        known = self._classes.get(signature.index)
+        if known is None or known.structure != self._columns.structure:
+            assert self._rules is not None
+            known = self._classes[signature.index] = EquivalenceClass(
+                signature,
+                columns=self._columns,
+                rules=self._rules,
+                static=self._static(signature),
+            )
+        else:
+            known.mend()
+        return known
+
+    def _static(self, signature: PodSignature) -> StaticVerdict:
+        nodes = self._cache.node_infos
+        info = PodInfo(signature.pod, signature)
+        state = CycleState()
+        skip_affinity = True
+        if self._affinity is not None:
+            _names, status = self._affinity.pre_filter(state, info, nodes)
+            skip_affinity = status is not None
+        filters = [
+            plugin
+            for plugin in self._framework.plugins.filter
+            if isinstance(plugin, STATIC_FILTERS)
+            and not (skip_affinity and isinstance(plugin, NodeAffinity))
+        ]
+        ok = np.fromiter(
+            (all(item.filter(state, info, node) is None for item in filters) for node in nodes),
+            dtype=np.bool_,
+            count=len(nodes),
+        )
+        scores = np.zeros(len(nodes), dtype=np.int64)
+        soft_taints = self._raw(TaintToleration, info, nodes)
+        if soft_taints is not None and not soft_taints.any():
+            scores += 100 * self._weight(TaintToleration)
+            soft_taints = None
+        images = self._raw(ImageLocality, info, nodes)
+        if images is not None:
+            scores += images * self._weight(ImageLocality)
+        preferences = None
+        added = self._affinity is not None and self._affinity.added_preferred
+        if preferred_terms(signature.spec) or added:
+            preferences = self._raw(NodeAffinity, info, nodes)
+        return StaticVerdict(
+            ok=ok, scores=scores, soft_taints=soft_taints, preferences=preferences
+        )
+
+    def _raw(
+        self, kind: type[ScorePlugin], info: PodInfo, nodes: Sequence[NodeInfo]
+    ) -> Ints | None:
+        """The raw scores of a plugin on all nodes; ``None`` when the profile does not have it."""
+        plugin = _find(self._framework.plugins.score, kind)
+        if plugin is None:
+            return None
+        state = CycleState()
+        for pre in self._framework.plugins.pre_score:
+            if isinstance(pre, kind) and pre.pre_score(state, info, nodes) is not None:
+                return None
+        raw = (plugin.score(state, info, node) for node in nodes)
+        return np.fromiter(raw, dtype=np.int64, count=len(nodes))
+
+    def _weight(self, kind: type[Plugin]) -> int:
+        return self._framework.plugins.weights.get(kind.name, 0)
+
+    def _winner(self, totals: Ints) -> int:
+        """The node on top of the heap that upstream builds from the list."""
+        best = np.flatnonzero(totals == totals.max())
+        if len(best) == 1 or best[0] == 0:
+            return int(best[0])
+        ranks = self._ranks.get(len(totals))
+        if ranks is None:
+            ranks = self._ranks[len(totals)] = preorder_ranks(len(totals))
+        return int(best[ranks[best].argmin()])
+
+
+def rules_of(framework: Framework) -> ScoringRules | None:
+    """How a profile scores; ``None`` when it has plugins that columns cannot stand for."""
+    plugins = framework.plugins
+    for plugin in (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score):
+        if not isinstance(plugin, KNOWN):
+            return None
+    fit = _find(plugins.score, Fit)
+    fit_filter: FilterPlugin | None = _find(plugins.filter, Fit)
+    balance = _find(plugins.score, BalancedAllocation)
+    if fit is None or fit_filter is None or balance is None:
+        return None
+    if fit.strategy.type == "RequestedToCapacityRatio":
+        return None
+    weights = {spec.name: spec.weight for spec in fit.resources}
+    if tuple(sorted(weights)) != COLUMN_RESOURCES:
+        return None
+    if tuple(sorted(spec.name for spec in balance.resources)) != COLUMN_RESOURCES:
+        return None
+    return ScoringRules(
+        most_allocated=fit.strategy.type == "MostAllocated",
+        fit_weight=plugins.weights[fit.name],
+        balance_weight=plugins.weights[balance.name],
+        cpu_weight=weights["cpu"],
+        memory_weight=weights["memory"],
+    )
+
+
+def _search(feasible: Ints, count: int, start: int, wanted: int) -> tuple[Ints, int]:
+    """The feasible nodes that a search finds, and how many nodes it looks at."""
+    split = int(feasible.searchsorted(start)) if start else 0
+    if split:
+        feasible = np.concatenate((feasible[split:], feasible[:split]))
+    if len(feasible) <= wanted:
+        return feasible, count
+    # The search ends when it meets one feasible node more than it wants.
+    return feasible[:wanted], (int(feasible[wanted]) - start) % count
+
+
+def _scaled(raw: Ints) -> Ints:
+    highest = int(raw.max())
+    return raw if highest <= 0 else raw * 100 // highest
+
+
+def _reversed(raw: Ints) -> Ints:
+    highest = int(raw.max())
+    scores: Ints = np.full_like(raw, 100) if highest <= 0 else 100 - raw * 100 // highest
+    return scores
+
+
+def _find(plugins: Sequence[object], kind: type[T]) -> T | None:
+    return next((plugin for plugin in plugins if isinstance(plugin, kind)), None)
