@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kubesim.controlplane.scheduler.cache import Cache
+from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 
 Ints = NDArray[np.int64]
 
@@ -50,6 +51,10 @@ class Columns:
                     self._write_pods(row)
                     self.changes.append(row)
         cache.touched.clear()
+
+    def node(self, row: int) -> NodeInfo:
+        """The node of a row."""
+        return self._cache.node_infos[row]
 
     def _rebuild(self) -> None:
         nodes = self._cache.node_infos

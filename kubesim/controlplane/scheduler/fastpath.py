@@ -18,6 +18,7 @@ import numpy as np
 
 from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.columns import Columns, Ints
+from kubesim.controlplane.scheduler.config import ResourceSpec
 from kubesim.controlplane.scheduler.equivalence import (
     EquivalenceClass,
     ScoringRules,
@@ -29,6 +30,7 @@ from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plu
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.runtime import Framework
+from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
@@ -273,8 +275,11 @@ def rules_of(framework: Framework) -> ScoringRules | None:
         return None
     if tuple(sorted(spec.name for spec in balance.resources)) != COLUMN_RESOURCES:
         return None
+    in_order = [ResourceSpec(name=name, weight=weights[name]) for name in COLUMN_RESOURCES]
+    most = fit.strategy.type == "MostAllocated"
     return ScoringRules(
-        most_allocated=fit.strategy.type == "MostAllocated",
+        fit=most_allocated(in_order) if most else least_allocated(in_order),
+        most_allocated=most,
         fit_weight=plugins.weights[fit.name],
         balance_weight=plugins.weights[balance.name],
         cpu_weight=weights["cpu"],

@@ -16,6 +16,7 @@ from typing import overload
 
 from typing_extensions import override
 
+from kubesim.controlplane.scheduler.columns import Ints
 from kubesim.controlplane.scheduler.diagnosis import NO_NODES_AVAILABLE, Diagnosis, fit_error
 from kubesim.controlplane.scheduler.fastpath import Choice, FastPath
 from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
@@ -106,7 +107,7 @@ class Attempt:
 class FeasibleNames(Sequence[str]):
     """The names of feasible nodes, looked up when somebody asks."""
 
-    def __init__(self, nodes: Sequence[NodeInfo], rows: list[int]) -> None:
+    def __init__(self, nodes: Sequence[NodeInfo], rows: Ints) -> None:
         self._nodes = nodes
         self._rows = rows
 
@@ -121,8 +122,8 @@ class FeasibleNames(Sequence[str]):
     @override
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self._nodes[row].name for row in self._rows[index]]
-        return self._nodes[self._rows[index]].name
+            return [self._nodes[row].name for row in self._rows[index].tolist()]
+        return self._nodes[int(self._rows[index])].name
 
 
 class SchedulingAlgorithm:
@@ -210,7 +211,7 @@ class SchedulingAlgorithm:
             start_index=start,
             num_all_nodes=count,
             diagnosis=Diagnosis(),
-            feasible=FeasibleNames(nodes, choice.rows.tolist()),
+            feasible=FeasibleNames(nodes, choice.rows),
             selected=choice.selected,
             num_rejected=choice.processed - choice.num_feasible,
             fast=choice,
