@@ -14,6 +14,7 @@ from typing import Any
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
+from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
 from kubesim.cluster.engine import shared_engine
 from kubesim.cluster.node import NodeAssembly, World, assemble_node
@@ -227,14 +228,15 @@ class Simulation:
             OpenLoop(self.sim, config=traffic, pick=self._proxy.pick, send=self._network.request)
 
     def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
-        for obj in objects:
-            yield from self._refusable(self._create_or_update(obj), type(obj), obj.key)
+        for manifest in objects:
+            obj = with_namespace(manifest)
+            yield from self._refusable(self._create_or_patch(obj), type(obj), obj.key)
 
-    def _create_or_update(self, obj: KubeObject) -> SimProcess[None]:
+    def _create_or_patch(self, obj: KubeObject) -> SimProcess[None]:
         try:
             yield from self._user.create(obj)
         except AlreadyExists:
-            yield from self._user.update(obj)
+            yield from self._user.patch(type(obj), obj.key, lambda old: merged(old, obj))
 
     def _refusable(
         self, request: SimProcess[Any], kind: type[KubeObject], key: str

@@ -126,9 +126,10 @@ class Sim:
         """Process everything due before or at ``until_ns`` and leave the clock there."""
         assert until_ns >= self.now, (until_ns, self.now)
         env, step, processed = self._env, self._env.step, 0
+        if self.now < until_ns:
+            env.timeout(until_ns - self.now)  # takes the clock there when nothing else is due then
+            processed -= 1
         while env.peek() <= until_ns:
             step()
             processed += 1
         self.events_processed += processed
-        if self.now < until_ns:
-            env.run(until=until_ns)

@@ -18,7 +18,7 @@ from kubesim.sim.elementary import exp, log, normal_quantile
 
 T = TypeVar("T")
 
-_HALF_ULP = 2.0**-54  # random() can be exactly 0; a quantile wants the open interval
+_SMALLEST = 2.0**-54  # stands for an exact 0, which random() can give and a quantile cannot take
 
 
 def derive_seed(seed: int, name: str) -> bytes:
@@ -53,7 +53,7 @@ class Rng:
 
     def normal(self) -> float:
         """A standard normal draw, by inversion."""
-        return normal_quantile(self.random() + _HALF_ULP)
+        return normal_quantile(self.random() or _SMALLEST)
 
     def lognormal(self, median: float, sigma: float) -> float:
         """A lognormal draw given its median and the standard deviation of its logarithm."""

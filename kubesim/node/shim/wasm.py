@@ -291,16 +291,16 @@ class WasmHttpHandler:
         )
         began_ns = self._sim.now
         cpu_ns = self._spec.throttled(execution.cpu_ns)
-        waited_ns += yield from self._shim.services.machine.compute(cpu_ns)
+        core_wait_ns = yield from self._shim.services.machine.compute(cpu_ns)
         if execution.sleep_ns:
             yield self._sim.timeout(execution.sleep_ns)
         if execution.stderr:
             self._log.write("stderr", execution.stderr)
         return Served(
             response=wagi.respond(execution),
-            queue_ns=waited_ns,
+            queue_ns=waited_ns + core_wait_ns,
             instantiate_ns=instantiate_ns,
-            execute_ns=self._sim.now - began_ns,
+            execute_ns=self._sim.now - began_ns - core_wait_ns,
         )
 
 
