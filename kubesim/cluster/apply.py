@@ -1,4 +1,4 @@
-"""``kubectl apply`` on an object that exists: what the manifest says wins, what it is silent about stays.
+"""``kubectl apply`` on an object that exists: the manifest wins, what it is silent about stays.
 
 Mirrors: staging/src/k8s.io/kubectl/pkg/cmd/apply (the patch that it computes).
 Departs: lists are replaced as a whole, and what a former manifest said and the new one does not is

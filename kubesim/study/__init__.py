@@ -1,1 +1,0 @@
-"""Studies: sweeps, plans and DataFrames over many runs."""
