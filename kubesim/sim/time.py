@@ -38,15 +38,14 @@ def next_grid_point(now_ns: int, *, period_ns: int, offset_ns: int = 0) -> int:
 def human(duration_ns: int) -> str:
     """A duration for people: three significant digits and a unit, such as ``1.52s`` or ``640us``."""
     magnitude = abs(duration_ns)
-    if magnitude < MINUTE:
-        # Rounded before the unit is chosen: 999.9 ms are one second, and no "1e+03ms".
-        step = 10 ** max(0, len(str(magnitude)) - 3)
-        magnitude = _rounded(magnitude, step)
+    # Rounded before the unit is chosen: 999.9 ms are one second, and no "1e+03ms".
+    step = 10 ** max(0, len(str(magnitude)) - 3) if magnitude < MINUTE else 100 * MILLISECOND
+    magnitude = (magnitude + step // 2) // step * step
     if magnitude >= HOUR:
         hours, rest = divmod(magnitude // SECOND, 3600)
         text = f"{hours}h{rest // 60:02d}m{rest % 60:02d}s"
     elif magnitude >= MINUTE:
-        minutes, rest = divmod(_rounded(magnitude, 100 * MILLISECOND), MINUTE)
+        minutes, rest = divmod(magnitude, MINUTE)
         text = f"{minutes}m{rest / SECOND:.3g}s"
     else:
         for unit, name in ((SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us")):
@@ -56,7 +55,3 @@ def human(duration_ns: int) -> str:
         else:
             text = f"{magnitude}ns" if magnitude else "0s"
     return f"-{text}" if duration_ns < 0 else text
-
-
-def _rounded(value: int, step: int) -> int:
-    return (value + step // 2) // step * step

@@ -68,6 +68,11 @@ def already_exists(resource: str, name: str) -> AlreadyExists:
     return AlreadyExists(f'{resource} "{name}" already exists')
 
 
+def forbidden(resource: str, name: str, why: str) -> Forbidden:
+    """``pods "web-0" is forbidden: …``."""
+    return Forbidden(f'{resource} "{name}" is forbidden: {why}')
+
+
 def conflict(resource: str, name: str, why: str) -> Conflict:
     """``Operation cannot be fulfilled on pods "web-0": …``."""
     return Conflict(f'Operation cannot be fulfilled on {resource} "{name}": {why}')

@@ -2,7 +2,8 @@
 
 Creation clears what a client may not set, and gives a Service its cluster IP; an update of the main
 resource keeps the status and raises ``generation`` when the spec changed, an update of the status
-keeps everything else. Pure functions: the server decides when to call them.
+keeps everything else; a deletion is announced or takes place. Pure functions: the server decides
+when to call them.
 
 Mirrors: pkg/registry/*/*/strategy.go, staging/src/k8s.io/apiserver/pkg/registry/rest.
 """
@@ -12,22 +13,32 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, TypeVar
 
+from kubesim.api.appsv1 import Deployment
 from kubesim.api.corev1 import (
     Namespace,
     NamespaceSpec,
     NamespaceStatus,
+    Node,
     Pod,
     PodCondition,
     PodStatus,
     Service,
+    ServiceSpec,
+    ServiceStatus,
 )
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.podutil import pod_qos
+from kubesim.sim.time import SECOND
 
 K = TypeVar("K", bound=KubeObject)
 
 SERVICE_CIDR = ipaddress.IPv4Network("10.96.0.0/12")  # kubeadm's default
 TERMINAL_PHASES = ("Succeeded", "Failed")
+WITHOUT_GENERATION = frozenset(
+    {"Namespace", "Node", "Service", "PersistentVolume", "PersistentVolumeClaim", "Lease",
+     "HorizontalPodAutoscaler", "ResourceQuota", "LimitRange"}
+)  # fmt: skip
+"""Kinds with a spec whose strategy keeps no ``generation``."""
 
 
 def prepare_for_create(obj: K, *, service_index: int) -> K:
@@ -50,11 +61,14 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
             status = status.replace(conditions=(gated,))
         prepared = obj.replace(status=status)
     elif isinstance(obj, Service):
-        prepared = _with_cluster_ip(obj, service_index)
+        prepared = _with_cluster_ip(obj, service_index).replace(status=ServiceStatus())
     elif isinstance(obj, Namespace):
         spec = NamespaceSpec(finalizers=("kubernetes",))
         prepared = obj.replace(spec=spec, status=NamespaceStatus(phase="Active"))
-    if "spec" in type(obj).model_fields and not isinstance(obj, Pod | Namespace):
+    elif "status" in (fields := type(obj).model_fields) and not isinstance(obj, Node):
+        # A kubelet registers its Node with a status; nobody else may bring one along.
+        prepared = obj.replace(status=fields["status"].default)
+    if "spec" in type(obj).model_fields and type(obj).__name__ not in WITHOUT_GENERATION:
         prepared = prepared.replace(metadata=prepared.metadata.replace(generation=1))
     return prepared  # type: ignore[no-any-return]
 
@@ -80,18 +94,70 @@ def prepare_for_update(new: K, old: K) -> K:
         generation=own.metadata.generation,
         resource_version=own.metadata.resource_version,
     )
-    if own.metadata.generation is not None and changed.spec != own.spec:
+    if own.metadata.generation is not None and _raises_generation(changed, own):
         metadata = metadata.replace(generation=own.metadata.generation + 1)
     changed = changed.replace(metadata=metadata)
     if "status" in type(new).model_fields:
         changed = changed.replace(status=own.status)
+    if isinstance(new, Namespace):
+        changed = changed.replace(spec=own.spec)
+    elif isinstance(new, Service):
+        changed = changed.replace(spec=_with_allocated(changed.spec, own.spec))
     return changed  # type: ignore[no-any-return]
+
+
+def _raises_generation(new: Any, old: Any) -> bool:
+    # A Deployment's annotations are copied to its ReplicaSets, so they count as well.
+    noted = isinstance(new, Deployment) and new.metadata.annotations != old.metadata.annotations
+    return bool(noted or new.spec != old.spec)
+
+
+def _with_allocated(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
+    """A Service's new spec with the cluster IP that it was given, if it does not speak of one."""
+    if new.cluster_ip or "ExternalName" in (new.type, old.type):
+        return new
+    return new.replace(cluster_ip=old.cluster_ip, cluster_ips=old.cluster_ips)
 
 
 def prepare_for_status_update(new: K, old: K) -> K:
     """An update of the status: nothing but the status changes."""
     updated: Any = new
     return old.replace(status=updated.status)
+
+
+def prepare_for_delete(obj: K, *, requested: int | None, wall_ns: int) -> K | None:
+    """The object announced as going; itself when that was done before; ``None`` when it goes now.
+
+    Args:
+        obj: The object as it is stored.
+        requested: The grace period asked for; ``None`` for the object's own.
+        wall_ns: The time on the wall.
+    """
+    metadata = obj.metadata
+    grace = grace_period_seconds(obj, requested)
+    if metadata.deletion_timestamp is None:
+        if grace == 0 and not metadata.finalizers:
+            return None
+        generation = metadata.generation and metadata.generation + 1
+        return _going(obj, at_ns=wall_ns + grace * SECOND, grace=grace, generation=generation)
+    pending = metadata.deletion_grace_period_seconds or 0
+    if pending == 0:
+        return obj if metadata.finalizers else None
+    if requested is None or grace >= pending:
+        return obj  # a grace period can only be made shorter
+    if grace == 0 and not metadata.finalizers:
+        return None
+    at_ns = metadata.deletion_timestamp - (pending - grace) * SECOND
+    if at_ns < wall_ns:
+        at_ns, grace = wall_ns, min(grace, 1)
+    return _going(obj, at_ns=at_ns, grace=grace, generation=metadata.generation)
+
+
+def _going(obj: K, *, at_ns: int, grace: int, generation: int | None) -> K:
+    metadata = obj.metadata.replace(
+        deletion_timestamp=at_ns, deletion_grace_period_seconds=grace, generation=generation
+    )
+    return obj.replace(metadata=metadata)
 
 
 def grace_period_seconds(obj: KubeObject, requested: int | None) -> int:
@@ -103,7 +169,7 @@ def grace_period_seconds(obj: KubeObject, requested: int | None) -> int:
         return 0
     if not obj.spec.node_name or obj.status.phase in TERMINAL_PHASES:
         return 0
-    if requested is not None:
-        return requested
-    period = obj.spec.termination_grace_period_seconds
-    return 30 if period is None else period
+    period = obj.spec.termination_grace_period_seconds if requested is None else requested
+    if period is None:
+        return 30
+    return period if period >= 0 else 1

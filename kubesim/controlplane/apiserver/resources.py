@@ -17,6 +17,12 @@ def resource_name(kind: type[KubeObject]) -> str:
     return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
+def kind_name(kind: type[KubeObject]) -> str:
+    """``Pod``, ``Deployment.apps``: the kind with its group, as messages have it."""
+    group = _resource(kind).group
+    return f"{kind.__name__}.{group}" if group else kind.__name__
+
+
 def is_namespaced(kind: type[KubeObject]) -> bool:
     """Whether objects of the kind live in a namespace."""
     return _resource(kind).namespaced

@@ -20,17 +20,17 @@ from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
 from kubesim.controlplane.apiserver import errors, registry
 from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
-from kubesim.controlplane.apiserver.resources import is_namespaced, resource_name
+from kubesim.controlplane.apiserver.resources import is_namespaced, kind_name, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
 from kubesim.facts import ObjectWritten, PodPhaseChanged
 from kubesim.sim import Sim
-from kubesim.sim.time import SECOND
 
 K = TypeVar("K", bound=KubeObject)
 
 GENERATED_NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
 GENERATED_NAME_LENGTH = 5
 LONGEST_GENERATED_PREFIX = 63 - GENERATED_NAME_LENGTH
+NAME_ATTEMPTS = 8  # maxNameGenerationCreateAttempts
 
 
 class APIServer:
@@ -80,19 +80,19 @@ class APIServer:
             Forbidden: If admission refuses it.
             Invalid: If it is not valid.
         """
-        obj = self._identified(set_defaults(obj))
-        resource = resource_name(type(obj))
-        if self.store.get(type(obj), obj.key) is not None:
-            raise errors.already_exists(resource, obj.name)
+        obj = _cleared(set_defaults(obj))
         if obj.namespace and self.store.get(Namespace, obj.namespace) is None:
             raise errors.not_found("namespaces", obj.namespace)
         admitted: KubeObject = obj
         for plugin in self._admission:
             admitted = plugin.admit(admitted, self.store)
         assert isinstance(admitted, type(obj))
-        obj = registry.prepare_for_create(admitted, service_index=self._services_created)
-        self._services_created += isinstance(obj, Service)
+        prepared = registry.prepare_for_create(admitted, service_index=self._services_created)
+        obj = self._identified(prepared)
         _raise_if_invalid(obj, validate_object(obj))
+        if self.store.get(type(obj), obj.key) is not None:
+            raise errors.already_exists(resource_name(type(obj)), obj.name)
+        self._services_created += isinstance(obj, Service)
         return self._written("create", self.store.put(obj))
 
     def update(self, obj: K) -> K:
@@ -107,9 +107,10 @@ class APIServer:
         new = registry.prepare_for_update(set_defaults(obj), old)
         if new == old:
             return old
-        _raise_if_invalid(new, [*validate_object(new), *validate_update(new, old)])
-        committed = self._written("update", self.store.put(new))
-        return self._finalized(committed)
+        _raise_if_invalid(new, validate_update(new, old))
+        if _has_waited_for_finalizers(new):
+            return self._removed(new)
+        return self._written("update", self.store.put(new))
 
     def update_status(self, obj: K) -> K:
         """Replace an object's status.
@@ -143,20 +144,12 @@ class APIServer:
 
         Raises:
             NotFound: If the pod is gone.
-            Conflict: If it is being deleted or already has a node.
+            Conflict: If it is being deleted, already has a node, or is gated.
         """
         pod = self.get(Pod, key)
-        if pod.metadata.deletion_timestamp is not None:
-            raise errors.conflict(
-                "pods/binding",
-                pod.name,
-                f"pod {pod.name} is being deleted, cannot be assigned to a host",
-            )
-        if pod.spec.node_name:
-            raise errors.conflict(
-                "pods/binding", pod.name,
-                f'pod {pod.name} is already assigned to node "{pod.spec.node_name}"',
-            )  # fmt: skip
+        refusal = _binding_refusal(pod)
+        if refusal:
+            raise errors.conflict("pods/binding", pod.name, f"pod {pod.name} {refusal}")
         scheduled = PodCondition(
             type="PodScheduled", status="True", last_transition_time=self._sim.wall_ns
         )
@@ -189,38 +182,33 @@ class APIServer:
         obj = self.get(kind, key)
         if uid is not None and obj.uid != uid:
             raise errors.conflict(
-                resource_name(kind), obj.name,
-                f"Precondition failed: UID in precondition: {uid}, UID in object meta: {obj.uid}",
+                kind_name(kind), obj.name,
+                f"the UID in the precondition ({uid}) does not match the UID in record "
+                f"({obj.uid}). The object might have been deleted and then recreated",
             )  # fmt: skip
-        grace = registry.grace_period_seconds(obj, grace_period_seconds)
-        if grace == 0 and not obj.metadata.finalizers:
-            self._removed(obj)
-            return
-        already = obj.metadata.deletion_grace_period_seconds
-        if already is not None and already <= grace:
-            return
-        metadata = obj.metadata.replace(
-            deletion_timestamp=self._sim.wall_ns + grace * SECOND,
-            deletion_grace_period_seconds=grace,
+        going = registry.prepare_for_delete(
+            obj, requested=grace_period_seconds, wall_ns=self._sim.wall_ns
         )
-        self._written("delete", self.store.put(obj.replace(metadata=metadata)))
+        if going is None:
+            self._removed(obj)
+        elif going is not obj:
+            self._written("delete", self.store.put(going))
 
     def _identified(self, obj: K) -> K:
-        """The object with a namespace, a name, a UID and a creation time."""
-        metadata = obj.metadata
-        if not metadata.name and metadata.generate_name:
-            prefix = metadata.generate_name[:LONGEST_GENERATED_PREFIX]
-            suffix = self._name_rng.letters(GENERATED_NAME_LENGTH, GENERATED_NAME_ALPHABET)
-            metadata = metadata.replace(name=prefix + suffix)
-        namespace = (metadata.namespace or "default") if is_namespaced(type(obj)) else None
-        metadata = metadata.replace(
-            namespace=namespace,
-            uid=self._uid_rng.uuid(),
-            creation_timestamp=self._sim.wall_ns,
-            resource_version=None,
-            deletion_timestamp=None,
+        """The object with a name, a UID and a creation time."""
+        metadata = obj.metadata.replace(
+            uid=self._uid_rng.uuid(), creation_timestamp=self._sim.wall_ns
         )
-        return obj.replace(metadata=metadata)
+        obj = obj.replace(metadata=metadata)
+        if metadata.name or not metadata.generate_name:
+            return obj
+        prefix = metadata.generate_name[:LONGEST_GENERATED_PREFIX]
+        for _ in range(NAME_ATTEMPTS):
+            suffix = self._name_rng.letters(GENERATED_NAME_LENGTH, GENERATED_NAME_ALPHABET)
+            obj = obj.replace(metadata=metadata.replace(name=prefix + suffix))
+            if self.store.get(type(obj), obj.key) is None:
+                break
+        return obj
 
     def _current(self, obj: K) -> K:
         old = self.get(type(obj), obj.key)
@@ -232,16 +220,10 @@ class APIServer:
             raise errors.conflict(resource_name(type(obj)), obj.name, why)
         return old
 
-    def _finalized(self, obj: K) -> K:
-        """Finish a deletion that was only waiting for its last finalizer."""
-        metadata = obj.metadata
-        waiting = metadata.deletion_timestamp is not None and not metadata.finalizers
-        if waiting and not metadata.deletion_grace_period_seconds:
-            return self._removed(obj)
-        return obj
-
     def _removed(self, obj: K) -> K:
-        return self._written("delete", self.store.remove(obj))
+        removed = self._written("delete", self.store.remove(obj))
+        self._shown_phases.pop(obj.uid, None)
+        return removed
 
     def _phase_changed(self, pod: Pod) -> None:
         status = pod.status
@@ -276,7 +258,37 @@ class APIServer:
         return obj
 
 
+def _cleared(obj: K) -> K:
+    """The object without what only the server may set, in a namespace if its kind has one."""
+    metadata = obj.metadata
+    namespace = (metadata.namespace or "default") if is_namespaced(type(obj)) else None
+    metadata = metadata.replace(
+        namespace=namespace,
+        generation=None,
+        resource_version=None,
+        deletion_timestamp=None,
+        deletion_grace_period_seconds=None,
+    )
+    return obj.replace(metadata=metadata)
+
+
+def _binding_refusal(pod: Pod) -> str:
+    """Why a pod cannot be bound; empty when it can."""
+    if pod.metadata.deletion_timestamp is not None:
+        return "is being deleted, cannot be assigned to a host"
+    if pod.spec.node_name:
+        return f'is already assigned to node "{pod.spec.node_name}"'
+    return "has non-empty .spec.schedulingGates" if pod.spec.scheduling_gates else ""
+
+
+def _has_waited_for_finalizers(obj: KubeObject) -> bool:
+    """Whether its deletion was announced, its grace is over and its last finalizer gone."""
+    metadata = obj.metadata
+    announced = metadata.deletion_timestamp is not None
+    return announced and not metadata.deletion_grace_period_seconds and not metadata.finalizers
+
+
 def _raise_if_invalid(obj: KubeObject, problems: Sequence[object]) -> None:
     if problems:
         listed = str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
-        raise errors.Invalid(f'{type(obj).__name__} "{obj.name}" is invalid: {listed}')
+        raise errors.Invalid(f'{kind_name(type(obj))} "{obj.name}" is invalid: {listed}')

@@ -75,17 +75,18 @@ class Store:
     def put(self, obj: K) -> K:
         """Commit a new or changed object; returns it with its new revision."""
         objects = self._objects.setdefault(type(obj), {})
-        known = obj.key in objects
+        before = objects.get(obj.key)
         committed = self._stamp(obj)
         objects[obj.key] = committed
-        self._notify(EventType.MODIFIED if known else EventType.ADDED, committed)
+        event_type = EventType.ADDED if before is None else EventType.MODIFIED
+        self._notify(event_type, committed, before=before)
         return committed
 
     def remove(self, obj: K) -> K:
         """Commit the deletion of an object; returns its last version with the deletion's revision."""
         committed = self._stamp(obj)
         del self._objects[type(obj)][obj.key]
-        self._notify(EventType.DELETED, committed)
+        self._notify(EventType.DELETED, committed, before=obj)
         return committed
 
     def watch(self, kind: type[K], deliver: Deliver, *, node_name: str | None = None) -> Watch[K]:
@@ -116,12 +117,16 @@ class Store:
         metadata = obj.metadata.replace(resource_version=str(self.revision))
         return obj.replace(metadata=metadata)
 
-    def _notify(self, event_type: EventType, obj: KubeObject) -> None:
-        # Invariant: a pod's nodeName is set once and never changes, so a pod that has one was ADDED
-        # to its node's watch by the binding, which is a MODIFIED for everyone else.
+    def _notify(
+        self, event_type: EventType, obj: KubeObject, *, before: KubeObject | None
+    ) -> None:
         event = WatchEvent(event_type, obj, self.revision)
         for watch in tuple(self._watches.get(type(obj), ())):
             watch.deliver(event)
         if isinstance(obj, Pod) and obj.spec.node_name:
+            # Invariant: a pod's nodeName is set once and never changes; the binding, a MODIFIED for
+            # everyone else, brings the pod into its node's watch.
+            if isinstance(before, Pod) and not before.spec.node_name:
+                event = event._replace(type=EventType.ADDED)
             for watch in tuple(self._node_watches.get(obj.spec.node_name, ())):
                 watch.deliver(event)

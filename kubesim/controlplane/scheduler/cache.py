@@ -128,11 +128,6 @@ class Cache:
         self._set_node(info, node)
         return info
 
-    @property
-    def have_any_affinity(self) -> bool:
-        """Whether some pod has any affinity to pods."""
-        return bool(self._with_affinity)
-
     def remove_node(self, name: str) -> None:
         """Hear that a node is gone; its pods stay until they are gone too."""
         info = self._nodes.get(name)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kubesim.controlplane.scheduler.columns import Columns, Ints
+from kubesim.controlplane.scheduler.domains import Domains
 from kubesim.controlplane.scheduler.framework.podinfo import PodSignature
 from kubesim.controlplane.scheduler.framework.scorers import Scorer, balanced_allocation
 
@@ -72,6 +73,7 @@ class EquivalenceClass:
         columns: The nodes.
         rules: How the profile scores.
         static: What depends on the nodes alone.
+        domains: What depends on other pods in the same domain; ``None`` when nothing does.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class EquivalenceClass:
         columns: Columns,
         rules: ScoringRules,
         static: StaticVerdict,
+        domains: Domains | None = None,
     ) -> None:
         self.structure = columns.structure
+        self.domains = domains
         self.static = static
         self._columns = columns
         self._rules = rules
@@ -102,12 +106,15 @@ class EquivalenceClass:
         new = len(changes) - self._seen
         if not new:
             return
+        changed = dict.fromkeys(changes[self._seen :])
+        if self.domains is not None:
+            for row in changed:
+                self.domains.mend(row, self._columns.node(row))
         if new <= FEW_ROWS:
-            for row in changes[self._seen :]:
+            for row in changed:
                 self._mend_row(row)
             self._seen = len(changes)
             return
-        changed = set(changes[self._seen :])
         rows: Rows = np.fromiter(changed, dtype=np.int64, count=len(changed))
         self._seen = len(changes)
         self.ok[rows] = self.static.ok[rows] & self._fits(rows)

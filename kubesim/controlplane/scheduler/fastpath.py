@@ -19,6 +19,8 @@ import numpy as np
 from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.columns import Columns, Ints
 from kubesim.controlplane.scheduler.config import ResourceSpec
+from kubesim.controlplane.scheduler.counters import Affinity, Topology
+from kubesim.controlplane.scheduler.domains import Domains, affinity_of, domains_of
 from kubesim.controlplane.scheduler.equivalence import (
     EquivalenceClass,
     ScoringRules,
@@ -31,6 +33,7 @@ from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
+from kubesim.controlplane.scheduler.framework.spreading import Constraint
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
@@ -64,19 +67,20 @@ SKIPPED_FILTERS = (
     NodeVolumeLimits,
     VolumeBinding,
     VolumeZone,
-    PodTopologySpread,
-    InterPodAffinity,
 )
 """Filters with nothing to do for the pods that the fast path takes."""
 
 KNOWN = (
     *STATIC_FILTERS,
     *SKIPPED_FILTERS,
+    PodTopologySpread,
+    InterPodAffinity,
     Fit,
     DynamicResources,
     BalancedAllocation,
     ImageLocality,
 )
+ClassKey = tuple[int, tuple[Constraint, ...], tuple[Constraint, ...], int]
 COLUMN_RESOURCES = ("cpu", "memory")
 
 
@@ -118,12 +122,15 @@ class FastPath:
         self._cache = cache
         self._nominator = nominator
         self._columns = columns
-        self._classes: dict[int, EquivalenceClass] = {}
+        self._classes: dict[ClassKey, EquivalenceClass] = {}
+        self._topologies: dict[str, Topology] = {}
+        self._topologies_of = -1
         self._simple: dict[int, bool] = {}
         self._ranks: dict[int, Ints] = {}
         self._rules = rules_of(framework)
         self._affinity = _find(framework.plugins.filter, NodeAffinity)
         self._spread = _find(framework.plugins.pre_score, PodTopologySpread)
+        self._inter_pod = _find(framework.plugins.pre_score, InterPodAffinity)
 
     def choose(self, info: PodInfo, *, start: int, wanted: int) -> Choice | None:
         """Where the pod should run; ``None`` to leave it to the reference path.
@@ -138,61 +145,112 @@ class FastPath:
         columns = self._columns
         columns.sync()
         known = self._class_of(info.signature)
-        rows, processed = _search(np.flatnonzero(known.ok), columns.count, start, wanted)
+        ok = known.ok
+        allowed = known.domains.mask() if known.domains is not None else None
+        if allowed is not None:
+            ok = ok & allowed
+        rows, processed = _search(np.flatnonzero(ok), columns.count, start, wanted)
         if not len(rows):
             return None
         nodes = self._cache.node_infos
         if len(rows) == 1:
             return Choice(nodes[rows[0]].name, rows, processed, None)
+        totals = self._totals(known, rows)
+        return Choice(nodes[rows[self._winner(totals)]].name, rows, processed, totals)
+
+    def _totals(self, known: EquivalenceClass, rows: Ints) -> Ints:
+        """The scores of the feasible nodes; some plugins scale theirs to just these nodes."""
         totals = known.totals[rows]
-        static = known.static
+        static, domains = known.static, known.domains
         if static.soft_taints is not None:
             totals = totals + self._weight(TaintToleration) * _reversed(static.soft_taints[rows])
         if static.preferences is not None:
             totals = totals + self._weight(NodeAffinity) * _scaled(static.preferences[rows])
-        return Choice(nodes[rows[self._winner(totals)]].name, rows, processed, totals)
+        if domains is None:
+            return totals
+        if domains.soft is not None:
+            totals = totals + self._weight(PodTopologySpread) * domains.soft.scores(rows)
+        affinity = domains.affinity.scores(rows)
+        if affinity is not None:
+            totals = totals + self._weight(InterPodAffinity) * affinity
+        return totals
 
     def _takes(self, info: PodInfo) -> bool:
         if self._rules is None or info.pod.status.nominated_node_name or info.pod.spec.node_name:
             return False
-        if self._nominator.nodes or self._cache.have_any_affinity:
+        if self._nominator.nodes or self._cache.pod_infos.names_namespaces:
             return False
         simple = self._simple.get(info.signature.index)
         if simple is None:
             simple = self._simple[info.signature.index] = self._is_simple(info.signature)
-        if not simple:
-            return False
-        # Services and owners come and go, so this is asked every time.
-        return self._spread is None or not self._spread.constraints(
-            info.signature, "ScheduleAnyway"
-        )
+        return simple
 
     def _is_simple(self, signature: PodSignature) -> bool:
         spec = signature.spec
-        if spec.volumes or spec.resource_claims or spec.topology_spread_constraints:
+        if spec.volumes or spec.resource_claims:
             return False
-        if signature.host_ports or signature.has_affinity or signature.requests.scalars:
-            return False
-        if self._spread is not None and any(
-            item.when_unsatisfiable == "DoNotSchedule" for item in self._spread.defaults
-        ):
+        if signature.host_ports or signature.requests.scalars:
             return False
         terms = required_terms(spec)
         return not terms or named_nodes(terms) is None
 
     def _class_of(self, signature: PodSignature) -> EquivalenceClass:
-        known = self._classes.get(signature.index)
+        # Services and owners come and go, and with them the default constraints; new signatures
+        # may bring new terms. So these are part of what makes a class.
+        hard = self._spread.constraints(signature, "DoNotSchedule") if self._spread else ()
+        soft = self._spread.constraints(signature, "ScheduleAnyway") if self._spread else ()
+        infos = self._cache.pod_infos
+        key = (signature.index, hard, soft, len(infos.with_affinity))
+        known = self._classes.get(key)
         if known is None or known.structure != self._columns.structure:
             assert self._rules is not None
-            known = self._classes[signature.index] = EquivalenceClass(
+            known = self._classes[key] = EquivalenceClass(
                 signature,
                 columns=self._columns,
                 rules=self._rules,
                 static=self._static(signature),
+                domains=self._domains(signature, hard, soft),
             )
         else:
             known.mend()
         return known
+
+    def _domains(
+        self,
+        signature: PodSignature,
+        hard: tuple[Constraint, ...],
+        soft: tuple[Constraint, ...],
+    ) -> Domains | None:
+        others = self._cache.pod_infos.with_affinity if self._inter_pod is not None else []
+        if not hard and not soft and not others:
+            return None
+        affinity = Affinity(near=[], near_itself=False, apart=[], preferred=[])
+        if self._inter_pod is not None:
+            affinity = affinity_of(
+                signature,
+                topologies=self._topology,
+                others=others,
+                hard_weight=self._inter_pod.args.hard_pod_affinity_weight,
+            )
+        own = bool(signature.spec.topology_spread_constraints)
+        return domains_of(
+            signature,
+            nodes=self._cache.node_infos,
+            topologies=self._topology,
+            hard=hard,
+            soft=soft,
+            need_all=own or (self._spread is not None and not self._spread.system_defaulted),
+            affinity=affinity,
+        )
+
+    def _topology(self, key: str) -> Topology:
+        if self._topologies_of != self._columns.structure:
+            self._topologies = {}
+            self._topologies_of = self._columns.structure
+        topology = self._topologies.get(key)
+        if topology is None:
+            topology = self._topologies[key] = Topology.of(key, self._cache.node_infos)
+        return topology
 
     def _static(self, signature: PodSignature) -> StaticVerdict:
         nodes = self._cache.node_infos
@@ -263,6 +321,11 @@ def rules_of(framework: Framework) -> ScoringRules | None:
     for plugin in (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score):
         if not isinstance(plugin, KNOWN):
             return None
+    inter_pod = _find(plugins.score, InterPodAffinity)
+    if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:
+        return None
+    if not _whole(plugins.filter, plugins.score):
+        return None
     fit = _find(plugins.score, Fit)
     fit_filter: FilterPlugin | None = _find(plugins.filter, Fit)
     balance = _find(plugins.score, BalancedAllocation)
@@ -284,6 +347,14 @@ def rules_of(framework: Framework) -> ScoringRules | None:
         balance_weight=plugins.weights[balance.name],
         cpu_weight=weights["cpu"],
         memory_weight=weights["memory"],
+    )
+
+
+def _whole(filters: Sequence[object], scores: Sequence[object]) -> bool:
+    """Whether plugins that filter and score do both, or neither, in this profile."""
+    return all(
+        (_find(filters, kind) is None) == (_find(scores, kind) is None)
+        for kind in (PodTopologySpread, InterPodAffinity)
     )
 
 

@@ -8,7 +8,7 @@ tried when something made it worth a try.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kubesim.api.appsv1 import StatefulSet
@@ -39,7 +39,7 @@ NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 def replay(case: Case) -> list[dict[str, Any]]:
     """Every recorded attempt, decided again, in the format of the recording."""
-    return Replay(case).run()
+    return [described(attempt) for attempt in Replay(case).attempts()]
 
 
 class Replay:
@@ -47,9 +47,10 @@ class Replay:
 
     Args:
         case: The recording.
+        fast: Whether attempts may take the fast path, which keeps fewer details.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, *, fast: bool = False) -> None:
         self._case = case
         self._now_ns = START_TIME_NS
         self._objects = ObjectLister(case.objects)
@@ -59,7 +60,7 @@ class Replay:
                 metadata = ObjectMeta.model_validate({"name": name, "labels": labels})
                 self._objects.put(Namespace(metadata=metadata))
         self.engine = Engine(
-            config=case.config, lister=self._objects, clock=lambda: self._now_ns, fast=False
+            config=case.config, lister=self._objects, clock=lambda: self._now_ns, fast=fast
         )
         self._queue = _queue_of(self.engine)
         self._handlers = EventHandlers(self.engine, queue=self._queue, changed=lambda: None)
@@ -74,14 +75,15 @@ class Replay:
             elif isinstance(obj, Pod):
                 self._pods[obj.key] = admitted(obj, case.expected)
 
-    def run(self) -> list[dict[str, Any]]:
-        """Decide all attempts."""
+    def attempts(self) -> Iterator[Attempt]:
+        """Decide all attempts, one by one."""
         if self._case.batch:
             for pod in self._pods.values():
                 self._appear(pod)
-        return [self._attempt(recorded) for recorded in self._case.expected["attempts"]]
+        for recorded in self._case.expected["attempts"]:
+            yield self._attempt(recorded)
 
-    def _attempt(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    def _attempt(self, recorded: Mapping[str, Any]) -> Attempt:
         self._now_ns += 60 * SECOND
         self._move_pods(recorded)
         self._update_budgets()
@@ -97,7 +99,7 @@ class Replay:
             item.clear_rejectors()
             item.unschedulable_plugins = dict(attempt.diagnosis.unschedulable_plugins)
             self._queue.add_unschedulable(item)
-        return described(attempt)
+        return attempt
 
     def _move_pods(self, recorded: Mapping[str, Any]) -> None:
         for key in recorded.get("podsRemoved") or ():

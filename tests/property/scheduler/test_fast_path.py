@@ -53,6 +53,47 @@ PREFERENCE = {
         ]
     }
 }
+SELECTOR = st.sampled_from(
+    [{"matchLabels": {"app": "a"}}, {"matchLabels": {"app": "b"}}, {}, None]
+)
+KEYS = st.sampled_from(["kubernetes.io/hostname", "topology.kubernetes.io/zone"])
+SPREADS = st.lists(
+    st.builds(
+        lambda **constraint: {k: v for k, v in constraint.items() if v is not None},
+        maxSkew=st.integers(1, 3),
+        topologyKey=KEYS,
+        whenUnsatisfiable=st.sampled_from(["DoNotSchedule", "ScheduleAnyway"]),
+        labelSelector=SELECTOR,
+        nodeTaintsPolicy=st.sampled_from([None, "Honor"]),
+        nodeAffinityPolicy=st.sampled_from([None, "Ignore"]),
+    ),
+    max_size=2,
+)
+TERM = st.builds(
+    lambda key, selector: {
+        "topologyKey": key,
+        **({"labelSelector": selector} if selector is not None else {}),
+    },
+    KEYS,
+    SELECTOR,
+)
+WEIGHTED = st.builds(
+    lambda term, weight: {"weight": weight, "podAffinityTerm": term}, TERM, st.integers(1, 50)
+)
+POD_AFFINITY = st.builds(
+    lambda required, preferred: {
+        "requiredDuringSchedulingIgnoredDuringExecution": required,
+        "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+    },
+    st.lists(TERM, max_size=1),
+    st.lists(WEIGHTED, max_size=2),
+)
+AFFINITIES = st.one_of(
+    st.just(PREFERENCE),
+    st.fixed_dictionaries(
+        {}, optional={"podAffinity": POD_AFFINITY, "podAntiAffinity": POD_AFFINITY}
+    ),
+)
 SPECS = st.fixed_dictionaries(
     {
         "cpu": st.sampled_from([None, "1m", "333m", "1"]),
@@ -60,7 +101,9 @@ SPECS = st.fixed_dictionaries(
     },
     optional={
         "nodeSelector": st.just({"disk": "a"}),
-        "affinity": st.just(PREFERENCE),
+        "affinity": AFFINITIES,
+        "topologySpreadConstraints": SPREADS,
+        "labels": st.sampled_from([{"app": "a"}, {"app": "b"}]),
         "tolerations": st.just([{"key": "x", "operator": "Exists"}]),
     },
 )

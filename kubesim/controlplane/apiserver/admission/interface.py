@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from kubesim.api.metav1 import KubeObject
+from kubesim.controlplane.apiserver import errors
+from kubesim.controlplane.apiserver.errors import Forbidden
+from kubesim.controlplane.apiserver.resources import resource_name
 from kubesim.controlplane.apiserver.store import Store
+
+
+def forbidden(obj: KubeObject, why: str) -> Forbidden:
+    """The refusal of an object; one without a name yet is called by its ``generateName``."""
+    name = obj.name or obj.metadata.generate_name or "Unknown"
+    return errors.forbidden(resource_name(type(obj)), name, why)
 
 
 class AdmissionPlugin(Protocol):

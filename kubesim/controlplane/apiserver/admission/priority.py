@@ -9,7 +9,7 @@ from __future__ import annotations
 from kubesim.api.corev1 import Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.api.schedulingv1 import PriorityClass
-from kubesim.controlplane.apiserver.errors import Forbidden
+from kubesim.controlplane.apiserver.admission.interface import forbidden
 from kubesim.controlplane.apiserver.store import Store
 
 DEFAULT_PRIORITY = 0
@@ -48,22 +48,21 @@ class Priority:
         name = spec.priority_class_name or ""
         chosen = self._find(store, name) if name else self._global_default(store)
         if name and chosen is None:
-            raise Forbidden(
-                f'pods "{obj.name}" is forbidden: no PriorityClass with name {name} was found'
-            )
+            raise forbidden(obj, f"no PriorityClass with name {name} was found")
         value = chosen.value if chosen else DEFAULT_PRIORITY
         policy = (chosen and chosen.preemption_policy) or DEFAULT_PREEMPTION_POLICY
         if spec.priority is not None and spec.priority != value:
-            raise Forbidden(
-                f'pods "{obj.name}" is forbidden: the integer value of priority ({spec.priority}) '
-                "must not be provided in pod spec; priority admission controller computed "
-                f"{value} from the given PriorityClass name"
+            raise forbidden(
+                obj,
+                f"the integer value of priority ({spec.priority}) must not be provided in pod spec; "
+                f"priority admission controller computed {value} from the given PriorityClass name",
             )
         if spec.preemption_policy is not None and spec.preemption_policy != policy:
-            raise Forbidden(
-                f'pods "{obj.name}" is forbidden: the string value of PreemptionPolicy '
-                f"({spec.preemption_policy}) must not be provided in pod spec; priority admission "
-                f"controller computed {policy} from the given PriorityClass name"
+            raise forbidden(
+                obj,
+                f"the string value of PreemptionPolicy ({spec.preemption_policy}) must not be "
+                "provided in pod spec; priority admission controller computed "
+                f"{policy} from the given PriorityClass name",
             )
         changes = {"priority": value, "preemption_policy": policy}
         if chosen is not None and not name:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from kubesim.api.corev1 import Pod, PodSpec, Toleration
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.nodev1 import RuntimeClass
-from kubesim.controlplane.apiserver.errors import Forbidden
+from kubesim.controlplane.apiserver.admission.interface import forbidden
 from kubesim.controlplane.apiserver.store import Store
 
 
@@ -34,12 +34,12 @@ class RuntimeClassAdmission:
         name = obj.spec.runtime_class_name
         if not name:
             if obj.spec.overhead:
-                raise _forbidden(obj, "pod rejected: Pod Overhead set without corresponding "
+                raise forbidden(obj, "pod rejected: Pod Overhead set without corresponding "
                                       "RuntimeClass defined Overhead")  # fmt: skip
             return obj
         runtime_class = store.get(RuntimeClass, name)
         if runtime_class is None:
-            raise _forbidden(obj, f'pod rejected: RuntimeClass "{name}" not found')
+            raise forbidden(obj, f'pod rejected: RuntimeClass "{name}" not found')
         spec = _with_overhead(obj, runtime_class)
         return obj.replace(spec=_with_scheduling(obj, spec, runtime_class))
 
@@ -49,11 +49,11 @@ def _with_overhead(pod: Pod, runtime_class: RuntimeClass) -> PodSpec:
     own = pod.spec.overhead
     if not fixed:
         if own:
-            raise _forbidden(pod, "pod rejected: Pod Overhead set without corresponding "
+            raise forbidden(pod, "pod rejected: Pod Overhead set without corresponding "
                                   "RuntimeClass defined Overhead")  # fmt: skip
         return pod.spec
     if own and own != fixed:
-        raise _forbidden(pod, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined "
+        raise forbidden(pod, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined "
                               "Overhead")  # fmt: skip
     return pod.spec.replace(overhead=fixed)
 
@@ -64,7 +64,7 @@ def _with_scheduling(pod: Pod, spec: PodSpec, runtime_class: RuntimeClass) -> Po
         return spec
     for key, value in scheduling.node_selector.items():
         if spec.node_selector.get(key, value) != value:
-            raise _forbidden(pod, "conflict: runtimeClass.scheduling.nodeSelector"
+            raise forbidden(pod, "conflict: runtimeClass.scheduling.nodeSelector"
                                   f"[{key}] = {value}; pod.spec.nodeSelector[{key}] = "
                                   f"{spec.node_selector[key]}")  # fmt: skip
     return spec.replace(
@@ -76,10 +76,31 @@ def _with_scheduling(pod: Pod, spec: PodSpec, runtime_class: RuntimeClass) -> Po
 def _merge_tolerations(
     own: tuple[Toleration, ...], added: tuple[Toleration, ...]
 ) -> tuple[Toleration, ...]:
-    merged = list(own)
-    merged += [toleration for toleration in added if toleration not in merged]
+    """Both, without those that another one makes redundant; of equal ones the first stays."""
+    every = own + added
+    merged: list[Toleration] = []
+    for index, toleration in enumerate(every):
+        covered = any(_is_superset(kept, toleration) for kept in merged) or any(
+            later != toleration and _is_superset(later, toleration) for later in every[index + 1 :]
+        )
+        if not covered:
+            merged.append(toleration)
     return tuple(merged)
 
 
-def _forbidden(pod: Pod, why: str) -> Forbidden:
-    return Forbidden(f'pods "{pod.name}" is forbidden: {why}')
+def _is_superset(wide: Toleration, narrow: Toleration) -> bool:
+    """Whether ``wide`` puts up with everything that ``narrow`` puts up with."""
+    if wide == narrow:
+        return True
+    if (narrow.key or "") != (wide.key or "") and (wide.key or wide.operator != "Exists"):
+        return False
+    if wide.effect and narrow.effect != wide.effect:
+        return False
+    limit, longest = wide.toleration_seconds, narrow.toleration_seconds
+    shorter = limit is not None and (longest is None or longest > limit)
+    if wide.effect == "NoExecute" and shorter:
+        return False
+    if wide.operator == "Exists":
+        return True
+    same_value = (narrow.value or "") == (wide.value or "")
+    return wide.operator in (None, "Equal") and narrow.operator == "Equal" and same_value

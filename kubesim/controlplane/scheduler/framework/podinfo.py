@@ -137,6 +137,14 @@ class PodSignature:
             if volume.persistent_volume_claim is not None
         )
 
+    @property
+    def all_terms(self) -> Iterable[AffinityTerm]:
+        """All terms of affinity and anti-affinity, required and preferred."""
+        yield from self.required_affinity_terms
+        yield from self.required_anti_affinity_terms
+        for item in (*self.preferred_affinity_terms, *self.preferred_anti_affinity_terms):
+            yield item.term
+
     def _terms(self, terms: tuple[PodAffinityTerm, ...]) -> tuple[AffinityTerm, ...]:
         return tuple(affinity_term(term, self.namespace, self.labels) for term in terms)
 
@@ -168,10 +176,17 @@ class PodInfo:
 
 
 class PodInfos:
-    """The signatures that are known, and the only maker of ``PodInfo``."""
+    """The signatures that are known, and the only maker of ``PodInfo``.
+
+    Attributes:
+        with_affinity: The signatures with any affinity to pods.
+        names_namespaces: Whether some term selects namespaces by their labels.
+    """
 
     def __init__(self) -> None:
         self._signatures: dict[Any, PodSignature] = {}
+        self.with_affinity: list[PodSignature] = []
+        self.names_namespaces = False
 
     def of(self, pod: Pod) -> PodInfo:
         """The pod with its signature."""
@@ -179,6 +194,11 @@ class PodInfos:
         signature = self._signatures.get(key)
         if signature is None:
             signature = self._signatures[key] = PodSignature(pod, len(self._signatures))
+            if signature.has_affinity:
+                self.with_affinity.append(signature)
+                self.names_namespaces |= any(
+                    term.namespace_selector is not None for term in signature.all_terms
+                )
         return PodInfo(pod, signature)
 
 

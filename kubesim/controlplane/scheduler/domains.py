@@ -1,0 +1,236 @@
+"""From a pod's constraints and terms to the counters that answer for them.
+
+Mirrors: pkg/scheduler/framework/plugins/{podtopologyspread,interpodaffinity}, for all nodes at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kubesim.controlplane.scheduler.counters import (
+    Affinity,
+    Counter,
+    HardSpread,
+    Mask,
+    SoftSpread,
+    Topology,
+)
+from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
+from kubesim.controlplane.scheduler.framework.podinfo import (
+    AffinityTerm,
+    PodSignature,
+    WeightedAffinityTerm,
+)
+from kubesim.controlplane.scheduler.framework.spreading import Constraint
+
+Topologies = Callable[[str], Topology]
+
+_NO_LABELS: dict[str, str] = {}
+
+
+@dataclass(slots=True, eq=False)
+class Domains:
+    """Everything about one class of pods that depends on other pods in the same domain."""
+
+    hard: list[HardSpread]
+    soft: SoftSpread | None
+    affinity: Affinity
+    counters: list[Counter]
+
+    def mend(self, row: int, node: NodeInfo) -> None:
+        """The pods of a node changed."""
+        for counter in self.counters:
+            counter.mend(row, node)
+
+    def mask(self) -> Mask | None:
+        """The nodes that no constraint and no term refuses; ``None`` for all."""
+        allowed = self.affinity.mask()
+        for spread in self.hard:
+            mask = spread.mask()
+            allowed = mask if allowed is None else allowed & mask
+        return allowed
+
+
+def domains_of(
+    signature: PodSignature,
+    *,
+    nodes: Sequence[NodeInfo],
+    topologies: Topologies,
+    hard: tuple[Constraint, ...],
+    soft: tuple[Constraint, ...],
+    need_all: bool,
+    affinity: Affinity,
+) -> Domains:
+    """The counters of one signature, filled.
+
+    Args:
+        signature: The pod.
+        nodes: All nodes, in order.
+        topologies: The domains by label.
+        hard: Constraints that refuse nodes.
+        soft: Constraints that prefer nodes.
+        need_all: Whether only nodes with the labels of all soft constraints count.
+        affinity: The pod's affinity counters, still empty.
+    """
+    hard_rules = _hard(signature, nodes, topologies, hard)
+    soft_rules = _soft(signature, nodes, topologies, soft, need_all=need_all) if soft else None
+    counters = [item.counter for item in hard_rules]
+    if soft_rules is not None:
+        counters += [counter for _item, counter in soft_rules.items]
+    counters += [*affinity.near, *affinity.apart, *affinity.preferred]
+    domains = Domains(hard_rules, soft_rules, affinity, counters)
+    for row, node in enumerate(nodes):
+        if node.pods:
+            domains.mend(row, node)
+    return domains
+
+
+def _hard(
+    signature: PodSignature,
+    nodes: Sequence[NodeInfo],
+    topologies: Topologies,
+    constraints: tuple[Constraint, ...],
+) -> list[HardSpread]:
+    has_all = _has_all(nodes, topologies, constraints)
+    rules = []
+    for item in constraints:
+        topology = topologies(item.topology_key)
+        counted = has_all & _included(signature, nodes, item)
+        present = np.unique(topology.codes[counted])
+        counter = Counter(
+            topology, _siblings(signature, item), counted=counted, with_deleted=False
+        )
+        rules.append(HardSpread(item, counter, present, item.selector.matches(signature.labels)))
+    return rules
+
+
+def _soft(
+    signature: PodSignature,
+    nodes: Sequence[NodeInfo],
+    topologies: Topologies,
+    constraints: tuple[Constraint, ...],
+    *,
+    need_all: bool,
+) -> SoftSpread:
+    has_all = _has_all(nodes, topologies, constraints)
+    items = []
+    for item in constraints:
+        counted = _included(signature, nodes, item)
+        if need_all:
+            counted &= has_all
+        topology = topologies(item.topology_key)
+        siblings = _siblings(signature, item)
+        items.append((item, Counter(topology, siblings, counted=counted, with_deleted=False)))
+    return SoftSpread(items, ~has_all if need_all and not has_all.all() else None)
+
+
+def affinity_of(
+    signature: PodSignature,
+    *,
+    topologies: Topologies,
+    others: Iterable[PodSignature],
+    hard_weight: int,
+) -> Affinity:
+    """The counters of what a pod and others want of each other, still empty.
+
+    Args:
+        signature: The pod.
+        topologies: The domains by label.
+        others: The signatures with any affinity that are known.
+        hard_weight: What a running pod's required affinity is worth to the pod it wants.
+    """
+    near, apart = signature.required_affinity_terms, signature.required_anti_affinity_terms
+    others = tuple(others)
+    apart_keys = dict.fromkeys(
+        term.topology_key
+        for terms in (apart, *(other.required_anti_affinity_terms for other in others))
+        for term in terms
+    )
+    preferred_keys = dict.fromkeys(
+        key for one in (signature, *others) for key in _preferred_keys(one)
+    )
+    return Affinity(
+        near=[
+            Counter(topologies(key), _matches_all(near))
+            for key in dict.fromkeys(term.topology_key for term in near)
+        ],
+        near_itself=_matches_all(near)(signature) > 0,
+        apart=[Counter(topologies(key), _refusals(signature, key)) for key in apart_keys],
+        preferred=[
+            Counter(topologies(key), _worth(signature, key, hard_weight)) for key in preferred_keys
+        ],
+    )
+
+
+def _preferred_keys(signature: PodSignature) -> Iterable[str]:
+    yield from (term.topology_key for term in signature.required_affinity_terms)
+    for item in (
+        *signature.preferred_affinity_terms,
+        *signature.preferred_anti_affinity_terms,
+    ):
+        yield item.term.topology_key
+
+
+def _has_all(
+    nodes: Sequence[NodeInfo], topologies: Topologies, constraints: tuple[Constraint, ...]
+) -> Mask:
+    has_all: Mask = np.ones(len(nodes), dtype=np.bool_)
+    for item in constraints:
+        has_all &= topologies(item.topology_key).has
+    return has_all
+
+
+def _included(signature: PodSignature, nodes: Sequence[NodeInfo], item: Constraint) -> Mask:
+    included = (item.includes(signature, node.node) for node in nodes)
+    return np.fromiter(included, dtype=np.bool_, count=len(nodes))
+
+
+def _siblings(signature: PodSignature, item: Constraint) -> Callable[[PodSignature], int]:
+    def count(other: PodSignature) -> int:
+        if item.selector.empty or other.namespace != signature.namespace:
+            return 0
+        return int(item.selector.matches(other.labels))
+
+    return count
+
+
+def _matches(term: AffinityTerm, other: PodSignature) -> bool:
+    return term.matches(other.namespace, other.labels, _NO_LABELS)
+
+
+def _matches_all(terms: tuple[AffinityTerm, ...]) -> Callable[[PodSignature], int]:
+    return lambda other: int(bool(terms) and all(_matches(term, other) for term in terms))
+
+
+def _refusals(signature: PodSignature, key: str) -> Callable[[PodSignature], int]:
+    def count(other: PodSignature) -> int:
+        mine = (term for term in signature.required_anti_affinity_terms if _matches(term, other))
+        theirs = (term for term in other.required_anti_affinity_terms if _matches(term, signature))
+        return sum(term.topology_key == key for terms in (mine, theirs) for term in terms)
+
+    return count
+
+
+def _worth(signature: PodSignature, key: str, hard_weight: int) -> Callable[[PodSignature], int]:
+    def of_terms(terms: Iterable[WeightedAffinityTerm], other: PodSignature) -> int:
+        return sum(
+            weight for weight, term in terms if term.topology_key == key and _matches(term, other)
+        )
+
+    def count(other: PodSignature) -> int:
+        required = (
+            WeightedAffinityTerm(hard_weight, term) for term in other.required_affinity_terms
+        )
+        return (
+            of_terms(signature.preferred_affinity_terms, other)
+            - of_terms(signature.preferred_anti_affinity_terms, other)
+            + of_terms(required, signature)
+            + of_terms(other.preferred_affinity_terms, signature)
+            - of_terms(other.preferred_anti_affinity_terms, signature)
+        )
+
+    return count
