@@ -32,6 +32,21 @@ Topologies = Callable[[str], Topology]
 _NO_LABELS: dict[str, str] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """How a pod spreads.
+
+    Attributes:
+        hard: Constraints that refuse nodes.
+        soft: Constraints that prefer nodes.
+        need_all: Whether only nodes with the labels of all soft constraints count.
+    """
+
+    hard: tuple[Constraint, ...] = ()
+    soft: tuple[Constraint, ...] = ()
+    need_all: bool = True
+
+
 @dataclass(slots=True, eq=False)
 class Domains:
     """Everything about one class of pods that depends on other pods in the same domain."""
@@ -60,9 +75,7 @@ def domains_of(
     *,
     nodes: Sequence[NodeInfo],
     topologies: Topologies,
-    hard: tuple[Constraint, ...],
-    soft: tuple[Constraint, ...],
-    need_all: bool,
+    constraints: Constraints,
     affinity: Affinity,
 ) -> Domains:
     """The counters of one signature, filled.
@@ -71,13 +84,11 @@ def domains_of(
         signature: The pod.
         nodes: All nodes, in order.
         topologies: The domains by label.
-        hard: Constraints that refuse nodes.
-        soft: Constraints that prefer nodes.
-        need_all: Whether only nodes with the labels of all soft constraints count.
+        constraints: How the pod spreads.
         affinity: The pod's affinity counters, still empty.
     """
-    hard_rules = _hard(signature, nodes, topologies, hard)
-    soft_rules = _soft(signature, nodes, topologies, soft, need_all=need_all) if soft else None
+    hard_rules = _hard(signature, nodes, topologies, constraints.hard)
+    soft_rules = _soft(signature, nodes, topologies, constraints) if constraints.soft else None
     counters = [item.counter for item in hard_rules]
     if soft_rules is not None:
         counters += [counter for _item, counter in soft_rules.items]
@@ -112,13 +123,12 @@ def _soft(
     signature: PodSignature,
     nodes: Sequence[NodeInfo],
     topologies: Topologies,
-    constraints: tuple[Constraint, ...],
-    *,
-    need_all: bool,
+    constraints: Constraints,
 ) -> SoftSpread:
-    has_all = _has_all(nodes, topologies, constraints)
+    has_all = _has_all(nodes, topologies, constraints.soft)
+    need_all = constraints.need_all
     items = []
-    for item in constraints:
+    for item in constraints.soft:
         counted = _included(signature, nodes, item)
         if need_all:
             counted &= has_all

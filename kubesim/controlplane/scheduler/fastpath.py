@@ -20,7 +20,7 @@ from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.columns import Columns, Ints
 from kubesim.controlplane.scheduler.config import ResourceSpec
 from kubesim.controlplane.scheduler.counters import Affinity, Topology
-from kubesim.controlplane.scheduler.domains import Domains, affinity_of, domains_of
+from kubesim.controlplane.scheduler.domains import Constraints, Domains, affinity_of, domains_of
 from kubesim.controlplane.scheduler.equivalence import (
     EquivalenceClass,
     ScoringRules,
@@ -28,12 +28,11 @@ from kubesim.controlplane.scheduler.equivalence import (
     preorder_ranks,
 )
 from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
-from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plugin, ScorePlugin
+from kubesim.controlplane.scheduler.framework.interface import Plugin, ScorePlugin
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
-from kubesim.controlplane.scheduler.framework.spreading import Constraint
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
@@ -80,7 +79,7 @@ KNOWN = (
     BalancedAllocation,
     ImageLocality,
 )
-ClassKey = tuple[int, tuple[Constraint, ...], tuple[Constraint, ...], int]
+ClassKey = tuple[int, Constraints, int]
 COLUMN_RESOURCES = ("cpu", "memory")
 
 
@@ -197,10 +196,8 @@ class FastPath:
     def _class_of(self, signature: PodSignature) -> EquivalenceClass:
         # Services and owners come and go, and with them the default constraints; new signatures
         # may bring new terms. So these are part of what makes a class.
-        hard = self._spread.constraints(signature, "DoNotSchedule") if self._spread else ()
-        soft = self._spread.constraints(signature, "ScheduleAnyway") if self._spread else ()
-        infos = self._cache.pod_infos
-        key = (signature.index, hard, soft, len(infos.with_affinity))
+        constraints = self._constraints(signature)
+        key = (signature.index, constraints, len(self._cache.pod_infos.with_affinity))
         known = self._classes.get(key)
         if known is None or known.structure != self._columns.structure:
             assert self._rules is not None
@@ -209,20 +206,26 @@ class FastPath:
                 columns=self._columns,
                 rules=self._rules,
                 static=self._static(signature),
-                domains=self._domains(signature, hard, soft),
+                domains=self._domains(signature, constraints),
             )
         else:
             known.mend()
         return known
 
-    def _domains(
-        self,
-        signature: PodSignature,
-        hard: tuple[Constraint, ...],
-        soft: tuple[Constraint, ...],
-    ) -> Domains | None:
+    def _constraints(self, signature: PodSignature) -> Constraints:
+        spread = self._spread
+        if spread is None:
+            return Constraints()
+        own = bool(signature.spec.topology_spread_constraints)
+        return Constraints(
+            hard=spread.constraints(signature, "DoNotSchedule"),
+            soft=spread.constraints(signature, "ScheduleAnyway"),
+            need_all=own or not spread.system_defaulted,
+        )
+
+    def _domains(self, signature: PodSignature, constraints: Constraints) -> Domains | None:
         others = self._cache.pod_infos.with_affinity if self._inter_pod is not None else []
-        if not hard and not soft and not others:
+        if not constraints.hard and not constraints.soft and not others:
             return None
         affinity = Affinity(near=[], near_itself=False, apart=[], preferred=[])
         if self._inter_pod is not None:
@@ -232,14 +235,11 @@ class FastPath:
                 others=others,
                 hard_weight=self._inter_pod.args.hard_pod_affinity_weight,
             )
-        own = bool(signature.spec.topology_spread_constraints)
         return domains_of(
             signature,
             nodes=self._cache.node_infos,
             topologies=self._topology,
-            hard=hard,
-            soft=soft,
-            need_all=own or (self._spread is not None and not self._spread.system_defaulted),
+            constraints=constraints,
             affinity=affinity,
         )
 
@@ -318,25 +318,15 @@ class FastPath:
 def rules_of(framework: Framework) -> ScoringRules | None:
     """How a profile scores; ``None`` when it has plugins that columns cannot stand for."""
     plugins = framework.plugins
-    for plugin in (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score):
-        if not isinstance(plugin, KNOWN):
-            return None
-    inter_pod = _find(plugins.score, InterPodAffinity)
-    if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:
-        return None
-    if not _whole(plugins.filter, plugins.score):
-        return None
     fit = _find(plugins.score, Fit)
-    fit_filter: FilterPlugin | None = _find(plugins.filter, Fit)
     balance = _find(plugins.score, BalancedAllocation)
-    if fit is None or fit_filter is None or balance is None:
-        return None
-    if fit.strategy.type == "RequestedToCapacityRatio":
+    if not _all_known(framework) or fit is None or balance is None:
         return None
     weights = {spec.name: spec.weight for spec in fit.resources}
-    if tuple(sorted(weights)) != COLUMN_RESOURCES:
-        return None
-    if tuple(sorted(spec.name for spec in balance.resources)) != COLUMN_RESOURCES:
+    balanced = sorted(spec.name for spec in balance.resources)
+    if fit.strategy.type == "RequestedToCapacityRatio" or not (
+        tuple(sorted(weights)) == tuple(balanced) == COLUMN_RESOURCES
+    ):
         return None
     in_order = [ResourceSpec(name=name, weight=weights[name]) for name in COLUMN_RESOURCES]
     most = fit.strategy.type == "MostAllocated"
@@ -348,6 +338,18 @@ def rules_of(framework: Framework) -> ScoringRules | None:
         cpu_weight=weights["cpu"],
         memory_weight=weights["memory"],
     )
+
+
+def _all_known(framework: Framework) -> bool:
+    """Whether a profile has only plugins that the fast path knows, and these in full."""
+    plugins = framework.plugins
+    everything = (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score)
+    if not all(isinstance(plugin, KNOWN) for plugin in everything):
+        return False
+    inter_pod = _find(plugins.score, InterPodAffinity)
+    if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:
+        return False
+    return _find(plugins.filter, Fit) is not None and _whole(plugins.filter, plugins.score)
 
 
 def _whole(filters: Sequence[object], scores: Sequence[object]) -> bool:
