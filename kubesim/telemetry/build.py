@@ -10,6 +10,7 @@ from kubesim.api.podutil import get_node_condition, get_pod_condition, is_pod_re
 from kubesim.sim.time import HOUR
 from kubesim.telemetry.observer import Observer, PodTotals, ServiceTotals
 from kubesim.telemetry.quantiles import quantile
+from kubesim.telemetry.startup import PHASES, TOTAL
 
 POD_COLUMNS = (
     "namespace", "name", "uid", "node", "phase", "reason", "message", "runtimeClass", "ready",
@@ -60,7 +61,14 @@ def pod_row(pod: Pod, totals: PodTotals | None) -> dict[str, Any]:
         "ready": is_pod_ready(pod),
         "restarts": sum(status.restart_count for status in pod.status.container_statuses),
         "log": [line for _, _, _, line in totals.log] if totals else [],
-        "startup": dict(totals.startup) if totals else {},
+        "startup": ordered_startup(totals) if totals else {},
+    }
+
+
+def ordered_startup(totals: PodTotals) -> dict[str, int]:
+    """A pod's phases in the order in which a pod lives them, the total last."""
+    return {
+        phase: totals.startup[phase] for phase in (*PHASES, TOTAL) if phase in totals.startup
     }
 
 
@@ -140,7 +148,7 @@ def startup_rows(observer: Observer) -> list[dict[str, Any]]:
     return [
         {"namespace": pod.namespace, "pod": pod.name, "phase": phase, "took_ns": took_ns}
         for pod in observer.pods.values()
-        for phase, took_ns in pod.startup.items()
+        for phase, took_ns in ordered_startup(pod).items()
     ]
 
 
