@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kubesim.api.rfc3339 import format_micro_time
 from kubesim.sim.time import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 
@@ -40,25 +42,22 @@ def age(duration_ns: int) -> str:
     Mirrors: staging/src/k8s.io/apimachinery/pkg/util/duration (HumanDuration).
     """
     seconds = max(duration_ns, 0) // SECOND
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return _two(minutes, "m", seconds % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return _two(days, "d", hours % 24, "h")
-    if days < 365 * 2:
-        return f"{days}d"
-    if days < 365 * 8:
-        return _two(days // 365, "y", days % 365, "d")
-    return f"{days // 365}y"
+    _, unit, part, small = next(step for step in _AGES if seconds < step[0])
+    rest = seconds % unit // part if part else 0
+    return f"{seconds // unit}{_UNITS[unit]}" + (f"{rest}{small}" if rest else "")
 
 
-def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
+_UNITS = {1: "s", _MINUTE: "m", _HOUR: "h", _DAY: "d", _YEAR: "y"}
+# Below so many seconds: in this unit, with the rest in that one.
+_AGES: tuple[tuple[float, int, int, str], ...] = (
+    (2 * _MINUTE, 1, 0, ""),
+    (10 * _MINUTE, _MINUTE, 1, "s"),
+    (3 * _HOUR, _MINUTE, 0, ""),
+    (8 * _HOUR, _HOUR, _MINUTE, "m"),
+    (2 * _DAY, _HOUR, 0, ""),
+    (8 * _DAY, _DAY, _HOUR, "h"),
+    (2 * _YEAR, _DAY, 0, ""),
+    (8 * _YEAR, _YEAR, _DAY, "d"),
+    (math.inf, _YEAR, 0, ""),
+)

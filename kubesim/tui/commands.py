@@ -54,7 +54,7 @@ Command = Show | RunTo | SetSpeed | Act | Unknown
 
 _ACTIONS = {
     "q": "quit", "q!": "quit", "quit": "quit", "exit": "quit", "h": "help", "help": "help",
-    "?": "help", "verdict": "verdict", "end": "to_end", "play": "toggle", "pause": "toggle",
+    "?": "help", "verdict": "verdict", "end": "to_end", "play": "play_pause", "pause": "play_pause",
 }  # fmt: skip
 
 
@@ -66,10 +66,12 @@ def understand(text: str) -> Command | None:
     verb, arguments = words[0].lower(), words[1:]
     if verb in _ACTIONS and not arguments:
         return Act(_ACTIONS[verb])
-    if verb == "to":
-        return _run_to(arguments)
-    if verb == "speed":
-        return _set_speed(arguments)
+    if verb in _VERBS:
+        return _VERBS[verb](arguments)
+    return _show(verb, arguments)
+
+
+def _show(verb: str, arguments: list[str]) -> Command:
     view = find_view(verb)
     if view is None:
         near = closest(verb, [*view_words(), *VERBS])
@@ -102,3 +104,6 @@ def _set_speed(arguments: list[str]) -> Command:
     if math.isnan(speed) or speed <= 0:
         return Unknown("a speed is greater than 0")
     return SetSpeed(speed)
+
+
+_VERBS = {"to": _run_to, "speed": _set_speed}

@@ -1,8 +1,8 @@
 """The node grid: one tile a node, by pool, as large as the room allows.
 
 Four nodes get three lines each; forty get one line; a thousand become a heat map of one character
-a node, whose height is the requested CPU and whose colour the node's state. ``grid_lines`` takes the largest
-form that fits; in the smallest one it may still be longer than the panel, which scrolls.
+a node, whose height is the requested CPU and whose colour the node's state. ``grid_lines`` takes
+the largest form that fits; in the smallest one it may still be longer than the panel, which scrolls.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Key:
 TIME, LOOK, MOVE = "Time", "Look", "Move"
 
 KEYS = (
-    Key("space", "toggle", "space", "play or pause", TIME),
+    Key("space", "play_pause", "space", "play or pause", TIME),
     Key("n,full_stop", "seek", "n .", "step to the next thing that happens in the cluster", TIME),
     Key("s", "ahead(1)", "s", "step one second ahead", TIME),
     Key("S", "ahead(10)", "S", "step ten seconds ahead", TIME),
@@ -50,9 +50,9 @@ KEYS = (
         Key(str(number), f"namespace({number})", "1-9", "one namespace, by its number", LOOK)
         for number in range(1, 10)
     ),
-    Key("escape", "back", "esc", "back", MOVE),
+    Key("escape", "leave", "esc", "back", MOVE),
     Key("question_mark,f1", "help", "?", "this help", MOVE),
-    Key("q,ctrl+c", "quit", "q ^c", "quit", MOVE),
+    Key("q", "quit", "q ^c", "quit", MOVE),
 )
 
 # Bound by the table and the pages themselves.

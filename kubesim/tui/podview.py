@@ -94,9 +94,7 @@ def pod_readiness(pod: Pod) -> str:
     sidecars = {c.name for c in pod.spec.init_containers if _is_sidecar(c)}
     total = len(pod.spec.containers) + len(sidecars)
     ready = sum(s.ready and s.state.running is not None for s in pod.status.container_statuses)
-    ready += sum(
-        bool(s.ready) and s.name in sidecars for s in pod.status.init_container_statuses
-    )
+    ready += sum(bool(s.ready) and s.name in sidecars for s in pod.status.init_container_statuses)
     return f"{ready}/{total}"
 
 

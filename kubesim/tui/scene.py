@@ -98,7 +98,9 @@ class Scene:
                     Happening(at_ns, ref, fact.type, fact.reason, fact.message, fact.component)
                 )
             elif isinstance(fact, StepTaken):
-                step = Happening(at_ns, Ref("", "", ""), "Step", fact.verb, fact.subject, "scenario")
+                step = Happening(
+                    at_ns, Ref("", "", ""), "Step", fact.verb, fact.subject, "scenario"
+                )
                 self.happenings.append(step)
             elif isinstance(fact, StartupPhaseEnded):
                 self._phases[fact.uid].append(PhaseSpan(fact.phase, fact.began_ns, at_ns))

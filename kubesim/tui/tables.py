@@ -102,9 +102,7 @@ def nodes_sheet(
     return Sheet("nodes", NODE_COLUMNS, tuple(_node_row(*node, wall_ns) for node in nodes))
 
 
-def _node_row(
-    node: Node, known: Mapping[str, Any], runtimes: Sequence[str], wall_ns: int
-) -> Row:
+def _node_row(node: Node, known: Mapping[str, Any], runtimes: Sequence[str], wall_ns: int) -> Row:
     status, tone = node_status(ready=known["ready"], cordoned=known["unschedulable"])
     allocatable = known["cpu_allocatable_m"]
     share = known["cpu_requested_m"] / allocatable if allocatable else 0.0
@@ -136,9 +134,7 @@ def load_tone(share: float) -> Tone:
     return "bad" if share >= 0.95 else "warn" if share >= 0.8 else "ok"
 
 
-def services_sheet(
-    services: Iterable[tuple[Service, Mapping[str, Any]]], wall_ns: int
-) -> Sheet:
+def services_sheet(services: Iterable[tuple[Service, Mapping[str, Any]]], wall_ns: int) -> Sheet:
     """Services: each with its row of the Run."""
     return Sheet("services", SERVICE_COLUMNS, tuple(_service(*item, wall_ns) for item in services))
 

@@ -73,6 +73,10 @@ class Transport:
         """On the way to the next thing that happens; it pauses there."""
         return replace(self, motion=Motion.SEEKING)
 
+    def at(self, speed: float) -> Transport:
+        """The same motion at another speed."""
+        return replace(self, speed=speed)
+
     def faster(self) -> Transport:
         """The next higher speed."""
         return replace(self, speed=next((s for s in SPEEDS if s > self.speed), MAX_SPEED))

@@ -88,7 +88,7 @@ class SheetTable(ScrollView, can_focus=True):
     @property
     def _room(self) -> int:
         # The scroll bar is there or not: the columns must not jump when it comes.
-        return self.size.width if self.size.width else 80
+        return self.size.width or 80
 
     @override
     def render_line(self, y: int) -> Strip:
@@ -168,4 +168,3 @@ class SheetTable(ScrollView, can_focus=True):
         self.scroll_to_region(
             Region(0, self.cursor, 1, 1 + HEAD), animate=False, force=True, x_axis=False
         )
-
