@@ -25,9 +25,9 @@ from kubesim.controlplane.scheduler.recorded import (
     patched,
 )
 from kubesim.sim import Sim, SimProcess
-from kubesim.sim.time import SECOND, seconds
+from kubesim.sim.time import MILLISECOND, seconds
 
-SETTLE_NS = SECOND
+SETTLE_NS = 100 * MILLISECOND  # the recordings went on as soon as a pod was bound or refused
 
 
 class CaseRun:

@@ -35,7 +35,7 @@ from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
-from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality
+from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality, image_names
 from kubesim.controlplane.scheduler.plugins.interpodaffinity import InterPodAffinity
 from kubesim.controlplane.scheduler.plugins.nodeaffinity import (
     NodeAffinity,
@@ -79,7 +79,9 @@ KNOWN = (
     BalancedAllocation,
     ImageLocality,
 )
-ClassKey = tuple[int, Constraints, int]
+ClassKey = tuple[Constraints, int]
+StaticKey = tuple[object, ...]
+MAX_CLASSES = 256  # a class costs a few numbers for each node
 COLUMN_RESOURCES = ("cpu", "memory")
 
 
@@ -121,7 +123,8 @@ class FastPath:
         self._cache = cache
         self._nominator = nominator
         self._columns = columns
-        self._classes: dict[ClassKey, EquivalenceClass] = {}
+        self._classes: dict[int, tuple[ClassKey, EquivalenceClass]] = {}
+        self._statics: dict[StaticKey, StaticVerdict] = {}
         self._topologies: dict[str, Topology] = {}
         self._topologies_of = -1
         self._simple: dict[int, bool] = {}
@@ -197,20 +200,41 @@ class FastPath:
         # Services and owners come and go, and with them the default constraints; new signatures
         # may bring new terms. So these are part of what makes a class.
         constraints = self._constraints(signature)
-        key = (signature.index, constraints, len(self._cache.pod_infos.with_affinity))
-        known = self._classes.get(key)
-        if known is None or known.structure != self._columns.structure:
+        key = (constraints, len(self._cache.pod_infos.with_affinity))
+        known_key, known = self._classes.pop(signature.index, (None, None))
+        if known is None or known_key != key or known.structure != self._columns.structure:
             assert self._rules is not None
-            known = self._classes[key] = EquivalenceClass(
+            known = EquivalenceClass(
                 signature,
                 columns=self._columns,
                 rules=self._rules,
-                static=self._static(signature),
+                static=self._static_of(signature),
                 domains=self._domains(signature, constraints),
             )
+            if len(self._classes) >= MAX_CLASSES:
+                del self._classes[next(iter(self._classes))]  # the one that was used longest ago
         else:
             known.mend()
+        self._classes[signature.index] = (key, known)
         return known
+
+    def _static_of(self, signature: PodSignature) -> StaticVerdict:
+        """What depends on the nodes alone; many signatures share it."""
+        spec = signature.spec
+        key = (
+            self._columns.structure,
+            spec.tolerations,
+            spec.node_selector,
+            spec.affinity.node_affinity if spec.affinity is not None else None,
+            tuple(image_names(spec)),
+            len(spec.init_containers) + len(spec.containers),
+        )
+        static = self._statics.get(key)
+        if static is None:
+            if len(self._statics) >= MAX_CLASSES:
+                self._statics.clear()
+            static = self._statics[key] = self._static(signature)
+        return static
 
     def _constraints(self, signature: PodSignature) -> Constraints:
         spread = self._spread
@@ -344,7 +368,8 @@ def _all_known(framework: Framework) -> bool:
     """Whether a profile has only plugins that the fast path knows, and these in full."""
     plugins = framework.plugins
     everything = (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score)
-    if not all(isinstance(plugin, KNOWN) for plugin in everything):
+    # A user's subclass may do something else, so the very classes are asked for.
+    if not all(type(plugin) in KNOWN for plugin in everything):
         return False
     inter_pod = _find(plugins.score, InterPodAffinity)
     if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:

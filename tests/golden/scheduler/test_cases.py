@@ -17,8 +17,7 @@ from kubesim.sim import Sim
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import MILLISECOND, SECOND
 
-# The one needs a StatefulSet controller, the other a toleration's seconds counted from the taint.
-NEEDS_CONTROLLERS = {"39-noexecute-eviction", "42-statefulset"}
+NEEDS_CONTROLLERS = {"42-statefulset"}
 CASES = sorted(
     path
     for path in (Path(__file__).parent / "cases").iterdir()
@@ -55,7 +54,7 @@ def played(folder: Path) -> CaseRun:
         _scheduler(sim, api, config, case.config)
         sim.run_until(20 * SECOND)
     while not run.done:
-        sim.run_until(sim.now + 10 * SECOND)
+        sim.run_until(sim.now + 100 * MILLISECOND)
     return run
 
 
