@@ -11,7 +11,7 @@ from kubesim.errors import EXIT_BAD_INPUT, EXIT_EXPECTATION_FAILED, EXIT_PASSED,
 from kubesim.report.junit import Judged, junit_xml
 from kubesim.report.text import expectations_table
 from kubesim.scenario import Scenario
-from kubesim.scenario.scenario import SCENARIO_FILE
+from kubesim.scenario.loading import SCENARIO_FILE
 from kubesim.telemetry import Run
 
 

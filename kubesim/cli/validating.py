@@ -10,7 +10,7 @@ from kubesim.api.model import unsimulated_fields
 from kubesim.errors import EXIT_PASSED, InputError, Problem
 from kubesim.manifests import Document, Manifest, check, load_documents, read_paths, read_text
 from kubesim.scenario import Scenario
-from kubesim.scenario.scenario import SCENARIO_FILE
+from kubesim.scenario.loading import SCENARIO_FILE
 
 STDIN = "-"
 

@@ -17,7 +17,7 @@ from kubesim.facts import RunEnded
 from kubesim.scenario.checkers import Checkers
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import Step
-from kubesim.scenario.scenario import Scenario
+from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
 from kubesim.scenario.view import View
 from kubesim.sim.time import SECOND, next_grid_point
@@ -51,7 +51,7 @@ class LiveRun:
     """
 
     def __init__(
-        self, scenario: Scenario, *, seed: int | None = None, until_ns: int | None = None
+        self, scenario: LoadedScenario, *, seed: int | None = None, until_ns: int | None = None
     ) -> None:
         self.scenario = scenario
         self.end_ns = scenario.spec.duration if until_ns is None else until_ns

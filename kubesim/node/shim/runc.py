@@ -98,12 +98,12 @@ class RuncTask:
         self._process = LinuxProcess(
             self._services.sim,
             program=self._program,
-            machine=self._services.machine,
             scope=self._spec.scope,
             hooks=LinuxProcessHooks(
                 log=lambda data: self._log.write("stdout", data),
                 listen=self._listen,
                 throttled=self._spec.throttled,
+                compute=self._services.machine.compute,
             ),
         )
         self._services.machine.allocate(self._program.memory_bytes)

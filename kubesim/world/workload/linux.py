@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kubesim.node.machine import Machine
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
 from kubesim.wire.image import LinuxProgram
@@ -24,11 +23,13 @@ class LinuxProcessHooks:
         log: Takes its standard output.
         listen: Opens its socket when it is up; False when the address is taken.
         throttled: Wall time of some CPU time under the container's quota.
+        compute: Holds a core of the node for that long; gives how long it was waited for.
     """
 
     log: Callable[[bytes], None]
     listen: Callable[[], bool]
     throttled: Callable[[int], int]
+    compute: Callable[[int], SimProcess[int]]
 
 
 class LinuxProcess:
@@ -37,7 +38,6 @@ class LinuxProcess:
     Args:
         sim: The run.
         program: Its model.
-        machine: The node it runs on.
         scope: The owner of its random streams.
         hooks: What it reaches outside itself.
     """
@@ -47,14 +47,12 @@ class LinuxProcess:
         sim: Sim,
         *,
         program: LinuxProgram,
-        machine: Machine,
         scope: str,
         hooks: LinuxProcessHooks,
     ) -> None:
         self.ended: Event = sim.event()
         self._sim = sim
         self._program = program
-        self._machine = machine
         self._hooks = hooks
         self._rng = sim.rng(f"{scope}/service")
         self._life_rng = sim.rng(f"{scope}/life")
@@ -90,7 +88,7 @@ class LinuxProcess:
             queue_ns = self._sim.now - asked_ns
             began_ns = self._sim.now
             cpu_ns = self._hooks.throttled(self._program.service.draw(self._rng))
-            waited_ns = yield from self._machine.compute(cpu_ns)
+            waited_ns = yield from self._hooks.compute(cpu_ns)
         if not self._alive:
             return ConnectionRefused("connection reset by peer")
         return Served(

@@ -1,0 +1,344 @@
+"""Loading a scenario: everything read, everything checked, ready to run.
+
+Loading finds every problem it can before it gives up: in the scenario, in its manifests, in its
+modules. What a run accepts without simulating it is collected here too, so that the report can say
+so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.corev1 import Pod, PodSpec
+from kubesim.api.metav1 import KubeObject
+from kubesim.api.model import unsimulated_fields
+from kubesim.api.scheme import KUBERNETES
+from kubesim.calibration import Preset, load_preset
+from kubesim.cluster import ClusterConfig
+from kubesim.errors import InputError, Problem
+from kubesim.manifests import (
+    Document,
+    Manifest,
+    check,
+    closest,
+    load_documents,
+    read_paths,
+    validate,
+)
+from kubesim.scenario.expectations import compile_expectations
+from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
+from kubesim.scenario.images import ImageLoader
+from kubesim.scenario.nodes import nodes_of
+from kubesim.share import share_path
+from kubesim.wire.http import HttpRequest
+from kubesim.wire.image import Image
+from kubesim.world.traffic import TrafficConfig
+
+SCENARIO_FILE = "scenario.yaml"
+DEFAULT_MANIFESTS = "manifests"
+TEMPLATED = (Deployment, ReplicaSet)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedScenario:
+    """A scenario, loaded and checked.
+
+    Attributes:
+        name: Its name.
+        spec: What the document says.
+        path: The file it was read from.
+        document: The document, for the places of problems.
+        manifests: What is applied when the run begins, in order.
+        steps: Manifests of the timeline's apply steps, by their number.
+        images: What the registries have.
+        preset: All numbers.
+        unsimulated: What is accepted and not simulated.
+        digest: Stands for everything that was read.
+    """
+
+    name: str
+    spec: ScenarioSpec
+    path: Path
+    document: Document = field(repr=False)
+    manifests: tuple[Manifest, ...] = field(repr=False)
+    steps: dict[int, tuple[Manifest, ...]] = field(repr=False)
+    images: tuple[Image, ...] = field(repr=False)
+    preset: Preset = field(repr=False)
+    unsimulated: tuple[str, ...] = field(repr=False)
+    digest: str
+
+    def cluster_config(self, *, seed: int, horizon_ns: int) -> ClusterConfig:
+        """What the cluster is made of."""
+        spec = self.spec
+        return ClusterConfig(
+            name=self.name,
+            digest=self.digest,
+            seed=seed,
+            start_time_ns=spec.start_time,
+            horizon_ns=horizon_ns,
+            preset=self.preset,
+            nodes=nodes_of(spec, self.document),
+            images=self.images,
+            traffic=tuple(_traffic(spec, horizon_ns)),
+        )
+
+
+def load_scenario(name: str | Path, *, preset: str | None = None) -> LoadedScenario:
+    """Load a scenario; see ``Scenario.load``."""
+    return _Loader(find_scenario(name), preset).load()
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The scenarios that are shipped, sorted."""
+    folders = share_path("scenarios").glob(f"*/{SCENARIO_FILE}")
+    return tuple(sorted(path.parent.name for path in folders))
+
+
+def find_scenario(name: str | Path) -> Path:
+    """The scenario's file, from a name or a path.
+
+    Raises:
+        InputError: If there is none.
+    """
+    path = Path(name)
+    shipped = share_path("scenarios") / str(name) / SCENARIO_FILE
+    if not path.exists() and shipped.is_file():
+        return shipped
+    if path.is_dir():
+        path /= SCENARIO_FILE
+    if path.is_file():
+        return path
+    known = scenario_names()
+    near = closest(str(name), list(known))
+    hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(known)}"
+    raise InputError(Problem(message=f'no scenario "{name}"', suggestion=hint))
+
+
+class _Loader:
+    """Reads one scenario; collects problems as long as it makes sense to go on."""
+
+    def __init__(self, path: Path, preset: str | None) -> None:
+        self._path = path
+        self._folder = path.parent
+        self._preset = preset
+        self._problems: list[Problem] = []
+
+    def load(self) -> LoadedScenario:
+        document, rest = self._documents()
+        body = validate(document, ScenarioDocument)
+        spec = body.spec
+        preset = self._try(lambda: self._load_preset(spec, document))
+        self._try(lambda: nodes_of(spec, document))
+        self._try(lambda: compile_expectations(spec, document))
+        manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
+        steps = self._try(lambda: self._steps(spec, document)) or {}
+        applied = [*manifests, *(m for step in steps.values() for m in step)]
+        self._problems += check(applied)
+        images: tuple[Image, ...] = ()
+        if preset is not None:
+            loader = ImageLoader(document, folder=self._folder, preset=preset)
+            images = self._try(lambda: loader.load(spec)) or ()
+            images = (*images, *self._defaults(spec, applied, images, loader))
+        if self._problems or preset is None:
+            raise InputError(self._problems)
+        return LoadedScenario(
+            name=body.metadata.name,
+            spec=spec,
+            path=self._path,
+            document=document,
+            manifests=manifests,
+            steps=steps,
+            images=images,
+            preset=preset,
+            unsimulated=tuple(self._unsimulated(spec, applied, images)),
+            digest=_digest(document, applied, images),
+        )
+
+    def _try(self, work: Any) -> Any:
+        try:
+            return work()
+        except InputError as error:
+            self._problems += error.problems
+            return None
+
+    def _documents(self) -> tuple[Document, list[Document]]:
+        """The scenario's document, and the manifests in the same file."""
+        documents = read_paths([self._path])
+        of_scenario = [d for d in documents if _is_scenario(d)]
+        if len(of_scenario) != 1:
+            problem = Problem(
+                message=f"expected one document of kind Scenario, found {len(of_scenario)}",
+                file=str(self._path),
+                suggestion=f"it begins with apiVersion: {API_VERSION} and kind: Scenario",
+            )
+            raise InputError(problem)
+        return of_scenario[0], [d for d in documents if d is not of_scenario[0]]
+
+    def _load_preset(self, spec: ScenarioSpec, document: Document) -> Preset:
+        try:
+            return load_preset(self._preset or spec.preset)
+        except InputError as error:
+            first = error.problems[0]
+            if self._preset is not None or first.file is not None:
+                raise
+            raise InputError(
+                document.problem(first.message, ("spec", "preset"), suggestion=first.suggestion)
+            ) from None
+
+    def _manifests(
+        self, spec: ScenarioSpec, document: Document, rest: list[Document]
+    ) -> tuple[Manifest, ...]:
+        paths = spec.manifests
+        if paths is None:
+            beside = self._folder / DEFAULT_MANIFESTS
+            paths = (DEFAULT_MANIFESTS,) if beside.is_dir() and not rest else ()
+        documents = list(rest)
+        for index, path in enumerate(paths):
+            documents += self._read(path, document, ("spec", "manifests", index))
+        return tuple(load_documents(documents))
+
+    def _steps(self, spec: ScenarioSpec, document: Document) -> dict[int, tuple[Manifest, ...]]:
+        steps: dict[int, tuple[Manifest, ...]] = {}
+        nodes = {node.name for node in self._try(lambda: nodes_of(spec, document)) or ()}
+        for index, step in enumerate(spec.timeline):
+            where = ("spec", "timeline", index)
+            if step.apply is not None:
+                read = self._read(step.apply, document, (*where, "apply"))
+                steps[index] = tuple(load_documents(read))
+            self._check_step(step, document, where, nodes)
+        return steps
+
+    def _check_step(
+        self, step: Step, document: Document, where: tuple[str | int, ...], nodes: set[str]
+    ) -> None:
+        for verb, node in (("drain", step.drain), ("failNode", step.fail_node)):
+            if node is not None and nodes and node not in nodes:
+                near = closest(node, sorted(nodes))
+                hint = f'did you mean "{near}"?' if near else ""
+                problem = document.problem(f'no node "{node}"', (*where, verb), suggestion=hint)
+                self._problems.append(problem)
+        for verb, target in (("delete", step.delete), ("scale", step.scale)):
+            if target is not None and KUBERNETES.find_name(target.kind) is None:
+                problem = document.problem(f'unknown kind "{target.kind}"', (*where, verb, "kind"))
+                self._problems.append(problem)
+        if step.scale is not None and step.scale.kind not in ("Deployment", "ReplicaSet"):
+            problem = document.problem(
+                f"{step.scale.kind} cannot be scaled",
+                (*where, "scale", "kind"),
+                suggestion="Deployment and ReplicaSet can",
+            )
+            self._problems.append(problem)
+
+    def _read(self, path: str, document: Document, where: tuple[str | int, ...]) -> list[Document]:
+        file = self._folder / path
+        if not file.exists():
+            raise InputError(document.problem(f'no file or folder "{path}"', where))
+        return read_paths([file])
+
+    def _defaults(
+        self,
+        spec: ScenarioSpec,
+        applied: list[Manifest],
+        images: tuple[Image, ...],
+        loader: ImageLoader,
+    ) -> list[Image]:
+        """Images that manifests use and the scenario does not have."""
+        known = {image.name for image in images} | {image.name for image in spec.images}
+        made: dict[str, Image] = {}
+        for manifest in applied:
+            for name, path in _images_used(manifest.obj):
+                if name in known or name in made:
+                    continue
+                if spec.strictness == "strict":
+                    message = f'image "{name}" has no model in the scenario'
+                    self._problems.append(manifest.document.problem(message, path))
+                made[name] = loader.default(name)
+        return list(made.values())
+
+    def _unsimulated(
+        self, spec: ScenarioSpec, applied: list[Manifest], images: tuple[Image, ...]
+    ) -> Iterable[str]:
+        """What is accepted and not simulated, once each, in order of appearance."""
+        kinds = Counter(m.obj.kind for m in applied if not type(m.obj).simulated)
+        for kind, count in kinds.items():
+            yield f"kind {kind} is stored and not acted on ({count} {_objects(count)})"
+        seen: Counter[tuple[str, str]] = Counter()
+        for manifest in applied:
+            if type(manifest.obj).simulated:
+                for path in unsimulated_fields(manifest.obj):
+                    seen[manifest.obj.kind, path] += 1
+        for (kind, path), count in seen.items():
+            yield f"{kind} {path} has no effect ({count} {_objects(count)})"
+        modelled = {image.name for image in spec.images}
+        for image in images:
+            if image.name not in modelled:
+                yield f'image "{image.name}" has no model: the preset\'s default program runs in it'
+
+
+def _objects(count: int) -> str:
+    return "object" if count == 1 else "objects"
+
+
+def _is_scenario(document: Document) -> bool:
+    data = document.data
+    return isinstance(data, dict) and data.get("kind") == "Scenario"
+
+
+def _images_used(obj: KubeObject) -> Iterable[tuple[str, tuple[str | int, ...]]]:
+    """Images of an object's containers and where they stand."""
+    prefix: tuple[str | int, ...]
+    spec: PodSpec
+    if isinstance(obj, Pod):
+        prefix, spec = ("spec",), obj.spec
+    elif isinstance(obj, TEMPLATED):
+        prefix, spec = ("spec", "template", "spec"), obj.spec.template.spec
+    else:
+        return
+    for wire, containers in (
+        ("initContainers", spec.init_containers),
+        ("containers", spec.containers),
+    ):
+        for index, container in enumerate(containers):
+            if container.image:
+                yield container.image, (*prefix, wire, index, "image")
+
+
+def _traffic(spec: ScenarioSpec, horizon_ns: int) -> Iterable[TrafficConfig]:
+    for source in spec.traffic:
+        namespace, _, service = source.service.rpartition("/")
+        request = source.request
+        yield TrafficConfig(
+            name=source.name,
+            namespace=namespace or "default",
+            service=service,
+            port=source.port,
+            begin_ns=source.begin,
+            end_ns=horizon_ns if source.until is None else min(source.until, horizon_ns),
+            rate_mhz=source.rate,
+            arrival=source.arrival,
+            request=HttpRequest(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                headers=tuple(request.headers.items()),
+                body=request.body.encode(),
+                host=f"{service}.{namespace or 'default'}.svc",
+            ),
+        )
+
+
+def _digest(document: Document, applied: list[Manifest], images: tuple[Image, ...]) -> str:
+    """SHA-256 over the text of everything that was read."""
+    digest = hashlib.sha256(document.source.text.encode())
+    sources = dict.fromkeys(m.document.source for m in applied)
+    for source in sources:
+        digest.update(source.text.encode())
+    for image in images:
+        digest.update(image.digest.encode())
+    return f"sha256:{digest.hexdigest()}"
