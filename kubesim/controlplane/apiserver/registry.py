@@ -120,8 +120,14 @@ def _with_allocated(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
 
 
 def prepare_for_status_update(new: K, old: K) -> K:
-    """An update of the status: nothing but the status changes."""
+    """An update of the status: nothing but the status changes.
+
+    A Deployment's annotations come along: its controller notes the revision that way.
+    """
     updated: Any = new
+    if isinstance(new, Deployment):
+        metadata = old.metadata.replace(annotations=new.metadata.annotations)
+        return old.replace(metadata=metadata, status=updated.status)
     return old.replace(status=updated.status)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from kubesim.controlplane.apiserver.errors import StatusError
-from kubesim.controlplane.client.workqueue import WorkQueue
+from kubesim.controlplane.client.workqueue import BASE_DELAY_NS, WorkQueue
 from kubesim.sim import Sim, SimProcess
 
 
@@ -22,12 +22,13 @@ class Controller(ABC):
     Args:
         sim: The run.
         workers: How many keys are worked on at the same time.
+        retry_delay_ns: How long a key waits after its first failure; it doubles from there.
     """
 
-    def __init__(self, sim: Sim, *, workers: int) -> None:
+    def __init__(self, sim: Sim, *, workers: int, retry_delay_ns: int = BASE_DELAY_NS) -> None:
         self._sim = sim
         self._idle = workers
-        self.queue = WorkQueue(sim, self._dispatch)
+        self.queue = WorkQueue(sim, self._dispatch, base_delay_ns=retry_delay_ns)
 
     @abstractmethod
     def reconcile(self, key: str) -> SimProcess[None]:

@@ -28,10 +28,14 @@ class WorkQueue:
     Args:
         sim: The run.
         ready: Called when a key became available.
+        base_delay_ns: How long a key waits after its first failure.
     """
 
-    def __init__(self, sim: Sim, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, sim: Sim, ready: Callable[[], None], *, base_delay_ns: int = BASE_DELAY_NS
+    ) -> None:
         self._sim = sim
+        self._base_delay_ns = base_delay_ns
         self._ready = ready
         self._queue: deque[str] = deque()
         self._dirty: set[str] = set()
@@ -64,10 +68,10 @@ class WorkQueue:
         self._sim.call_in(delay_ns, self._due, key, due_ns)
 
     def add_rate_limited(self, key: str) -> None:
-        """Ask for it again after a failure: 5 ms, doubling up to 1000 s."""
+        """Ask for it again after a failure: 5 ms or what was asked for, doubling up to 1000 s."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, min(BASE_DELAY_NS << min(failures, 30), MAX_DELAY_NS))
+        self.add_after(key, min(self._base_delay_ns << min(failures, 30), MAX_DELAY_NS))
 
     def forget(self, key: str) -> None:
         """The key succeeded: its next failure is its first."""

@@ -50,15 +50,21 @@ class DeploymentController(Controller):
             return
         owned = list(self._replica_sets.by_index(BY_CONTROLLER, deployment.uid))
         if deployment.metadata.deletion_timestamp is None and not deployment.spec.paused:
-            new = rollout.find_new(deployment, owned)
-            old = [rs for rs in owned if rs is not new]
-            if deployment.spec.strategy.type == "Recreate":
-                yield from self._recreate(deployment, new, old)
-            else:
-                yield from self._roll(deployment, new, old)
-            yield from self._clean_up(deployment, old)
+            yield from self._step(deployment, owned)
             owned = list(self._replica_sets.by_index(BY_CONTROLLER, deployment.uid))
         yield from self._update_status(deployment, owned)
+
+    def _step(self, deployment: Deployment, owned: list[ReplicaSet]) -> SimProcess[None]:
+        new = rollout.find_new(deployment, owned)
+        old = [rs for rs in owned if rs is not new]
+        if new is not None and (synced := rollout.synced(deployment, new, old)) != new:
+            new = yield from self._client.update(synced)
+        if deployment.spec.strategy.type == "Recreate":
+            yield from self._recreate(deployment, new, old)
+        else:
+            yield from self._roll(deployment, new, old)
+        if rollout.is_complete(deployment):
+            yield from self._clean_up(deployment, old)
 
     def _roll(
         self, deployment: Deployment, new: ReplicaSet | None, old: list[ReplicaSet]
@@ -127,13 +133,21 @@ class DeploymentController(Controller):
 
     def _update_status(self, deployment: Deployment, owned: list[ReplicaSet]) -> SimProcess[None]:
         status: DeploymentStatus = rollout.status(deployment, owned, wall_ns=self._sim.wall_ns)
-        if status != deployment.status:
-            try:
-                yield from self._client.patch(
-                    Deployment, deployment.key, lambda d: d.replace(status=status), status=True
-                )
-            except NotFound:
-                return
+        new = rollout.find_new(deployment, owned)
+        revision = {} if new is None else {rollout.REVISION: str(rollout.revision(new))}
+        annotations = deployment.metadata.annotations.merge(revision)
+        if (status, annotations) == (deployment.status, deployment.metadata.annotations):
+            return
+
+        def reported(current: Deployment) -> Deployment:
+            noted = current.metadata.annotations.merge(revision)
+            metadata = current.metadata.replace(annotations=noted)
+            return current.replace(metadata=metadata, status=status)
+
+        try:
+            yield from self._client.patch(Deployment, deployment.key, reported, status=True)
+        except NotFound:
+            return
 
     def _deployment_changed(self, old: Deployment | None, new: Deployment | None) -> None:
         changed = new or old
@@ -168,7 +182,7 @@ def new_replica_set(deployment: Deployment, *, revision: int) -> ReplicaSet:
     labels = template.metadata.labels.set(rollout.HASH_LABEL, hashed)
     selector = deployment.spec.selector
     owner = new_controller_ref(deployment)
-    annotations = deployment.metadata.annotations.without(rollout.LAST_APPLIED).merge(
+    annotations = deployment.metadata.annotations.without(*rollout.NOT_COPIED).merge(
         {rollout.REVISION: str(revision), **rollout.size_annotations(deployment)}
     )
     return ReplicaSet(

@@ -1,6 +1,10 @@
 """The EndpointSlice controller: which pods are behind a Service, and which of them take traffic.
 
-Mirrors: pkg/controller/endpointslice, staging/src/k8s.io/endpointslice (reconciler.go, utils.go).
+Its own writes come back to it with the watch. A sync that came before them would write the same
+endpoints again, so it is put off by a second, as upstream puts it off.
+
+Mirrors: pkg/controller/endpointslice, staging/src/k8s.io/endpointslice (reconciler.go, utils.go,
+util/endpointslice_tracker.go).
 Departs: one slice for each set of ports and hundred endpoints, filled in order; no topology hints,
 no headless hostnames, no batching period.
 """
@@ -17,11 +21,13 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.labels import labels_match
 from kubesim.api.metav1 import ObjectMeta, new_controller_ref
 from kubesim.api.podutil import is_pod_ready, is_pod_terminal
-from kubesim.controlplane.client import Client, Controller, NotFound
+from kubesim.controlplane.client import Client, Controller, NotFound, StatusError
 from kubesim.controlplane.controllers.indexes import BY_OWNER, owner_uids
 from kubesim.sim import Sim, SimProcess
+from kubesim.sim.time import SECOND
 
 WORKERS = 5  # --concurrent-service-endpoint-syncs
+RETRY_DELAY_NS = SECOND  # defaultSyncBackOff
 MAX_ENDPOINTS_PER_SLICE = 100
 BY_NAMESPACE = "namespace"
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -30,12 +36,19 @@ MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 Ports = tuple[EndpointPort, ...]
 
 
+class StaleCacheError(StatusError):
+    """The cache does not have what the controller wrote last."""
+
+    reason = "StaleInformerCache"
+
+
 class EndpointSliceController(Controller):
     """Reconciles the slices of Services."""
 
     def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+        super().__init__(sim, workers=WORKERS, retry_delay_ns=RETRY_DELAY_NS)
         self._client = client
+        self._written: dict[str, dict[str, int]] = {}  # by Service: the revisions of its slices
         self._services = client.informer(Service)
         self._services.add_index(BY_NAMESPACE, _namespace)
         self._services.add_handler(self._service_changed)
@@ -44,13 +57,18 @@ class EndpointSliceController(Controller):
         self._pods.add_handler(self._pod_changed)
         self._slices = client.informer(EndpointSlice)
         self._slices.add_index(BY_OWNER, owner_uids)
+        self._slices.add_handler(self._slice_changed)
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Make the Service's slices list its pods."""
         service = self._services.get(key)
-        if service is None or not service.spec.selector:
+        if service is None:
+            self._written.pop(key, None)
             return
+        if not service.spec.selector or service.spec.type == "ExternalName":
+            return
+        self._raise_if_stale(key)
         pods = [
             pod
             for pod in self._pods.by_index(BY_NAMESPACE, service.namespace)
@@ -63,18 +81,43 @@ class EndpointSliceController(Controller):
                 current = existing[number]
                 if (current.ports, current.endpoints) != (ports, endpoints):
                     changed = current.replace(ports=ports, endpoints=endpoints)
-                    yield from self._client.update(changed)
+                    self._wrote(key, (yield from self._client.update(changed)))
             else:
-                yield from self._client.create(_new_slice(service, ports, endpoints))
+                made = yield from self._client.create(_new_slice(service, ports, endpoints))
+                self._wrote(key, made)
         for surplus in existing[len(wanted) :]:
+            self._written.get(key, {}).pop(surplus.key, None)
             try:
                 yield from self._client.delete(EndpointSlice, surplus.key)
             except NotFound:
                 continue
 
+    def _wrote(self, key: str, piece: EndpointSlice) -> None:
+        self._written.setdefault(key, {})[piece.key] = _revision(piece)
+
+    def _raise_if_stale(self, key: str) -> None:
+        for slice_key, revision in self._written.get(key, {}).items():
+            known = self._slices.get(slice_key)
+            if known is None or _revision(known) < revision:
+                raise StaleCacheError("EndpointSlice informer cache is out of date")
+
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        """Somebody else changed or deleted a slice: put it right."""
+        piece = new or old
+        assert piece is not None
+        service = piece.metadata.labels.get(SERVICE_NAME_LABEL)
+        key = f"{piece.namespace}/{service}"
+        written = self._written.get(key, {})
+        if new is None and written.pop(piece.key, None) is None:
+            return  # its own doing
+        if new is None or _revision(new) > written.get(new.key, 0):
+            self.queue.add(key)
+
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
-        if new is not None and (old is None or old.spec != new.spec):
-            self.queue.add(new.key)
+        if new is None or old is None or old.spec != new.spec:
+            changed = new or old
+            assert changed is not None
+            self.queue.add(changed.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and new is not None and _endpoint_facts(old) == _endpoint_facts(new):
@@ -96,11 +139,16 @@ def desired_slices(
     for pod in pods:
         if pod.status.pod_ip and not is_pod_terminal(pod):
             ports = tuple(
-                EndpointPort(name=port.name or "", protocol=port.protocol or "TCP", port=number)
+                EndpointPort(
+                    name=port.name or "",
+                    protocol=port.protocol or "TCP",
+                    port=number,
+                    app_protocol=port.app_protocol,
+                )
                 for port in service.spec.ports
                 if (number := target_port(port, pod)) is not None
             )
-            by_ports.setdefault(ports, []).append(_endpoint(pod))
+            by_ports.setdefault(ports, []).append(_endpoint(service, pod))
     if not by_ports:
         yield (), ()
     for ports, endpoints in by_ports.items():
@@ -117,19 +165,22 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
         return target
     for container in pod.spec.containers:
         for candidate in container.ports:
-            if candidate.name == target:
+            same_protocol = (candidate.protocol or "TCP") == (port.protocol or "TCP")
+            if candidate.name == target and same_protocol:
                 return candidate.container_port
     return None
 
 
-def _endpoint(pod: Pod) -> Endpoint:
+def _endpoint(service: Service, pod: Pod) -> Endpoint:
     serving = is_pod_ready(pod)
     terminating = pod.metadata.deletion_timestamp is not None
     assert pod.status.pod_ip is not None
     return Endpoint(
         addresses=(pod.status.pod_ip,),
         conditions=EndpointConditions(
-            ready=serving and not terminating, serving=serving, terminating=terminating
+            ready=bool(service.spec.publish_not_ready_addresses) or (serving and not terminating),
+            serving=serving,
+            terminating=terminating,
         ),
         target_ref=ObjectReference(
             kind="Pod", namespace=pod.namespace, name=pod.name, uid=pod.uid
@@ -167,6 +218,10 @@ def _new_slice(service: Service, ports: Ports, endpoints: tuple[Endpoint, ...]) 
         endpoints=endpoints,
         ports=ports,
     )
+
+
+def _revision(piece: EndpointSlice) -> int:
+    return int(piece.metadata.resource_version or 0)
 
 
 def _namespace(obj: Service | Pod) -> tuple[str, ...]:

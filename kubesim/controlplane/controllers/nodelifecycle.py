@@ -36,8 +36,9 @@ class NodeLifecycleController:
     def node_silent(self, node_name: str, *, last_renewal_ns: int) -> None:
         """A node will renew its lease no more; it did so last at ``last_renewal_ns``."""
         seen_ns = -(-last_renewal_ns // MONITOR_PERIOD_NS) * MONITOR_PERIOD_NS
-        # The first look at which more than the grace period has passed since the renewal was seen.
-        noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS + MONITOR_PERIOD_NS
+        # A period begins when the look before has ended, so ten of them are a little more than the
+        # grace period, and the tenth look after the one that saw the renewal is the one that acts.
+        noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS
         self._sim.call_in(max(0, noticed_ns - self._sim.now), self._start_marking, node_name)
 
     def _start_marking(self, node_name: str) -> None:
@@ -62,6 +63,7 @@ class NodeLifecycleController:
             ready = get_pod_condition(pod.status, "Ready")
             if ready is None or ready.status != "True":
                 continue
+            self._recorder.warning(pod, "NodeNotReady", "Node is not ready")
             try:
                 yield from self._client.patch(
                     Pod, pod.key, lambda p: _not_ready(p, wall_ns), status=True

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import ReplicaSet, ReplicaSetStatus
+from kubesim.api.appsv1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from kubesim.api.corev1 import Pod
 from kubesim.api.metav1 import ObjectMeta, new_controller_ref
 from kubesim.api.podutil import is_pod_available, is_pod_ready, is_pod_terminal
@@ -28,6 +28,7 @@ from kubesim.sim.time import SECOND
 WORKERS = 5  # --concurrent-replicaset-syncs
 BURST_REPLICAS = 500
 SLOW_START_INITIAL_BATCH = 1
+REPLICA_FAILURE = "ReplicaFailure"
 
 
 class ReplicaSetController(Controller):
@@ -40,6 +41,7 @@ class ReplicaSetController(Controller):
         self._expectations = Expectations()
         self._wanted_since_ns: dict[str, int] = {}
         self._replica_sets = client.informer(ReplicaSet)
+        self._replica_sets.add_index(BY_CONTROLLER, controller_uids)
         self._replica_sets.add_handler(self._replica_set_changed)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_CONTROLLER, controller_uids)
@@ -55,20 +57,26 @@ class ReplicaSetController(Controller):
             return
         active = [pod for pod in self._owned(replica_set) if _is_active(pod)]
         may_act = self._expectations.satisfied(key, now_ns=self._sim.now)
+        failure: StatusError | None = None
         if may_act and replica_set.metadata.deletion_timestamp is None:
-            yield from self._manage(replica_set, active)
-            active = [pod for pod in self._owned(replica_set) if _is_active(pod)]
-        yield from self._update_status(replica_set, active)
+            failure = yield from self._manage(replica_set, active)
+        # The status speaks of the pods from before; those that are new will ask for another sync.
+        yield from self._update_status(replica_set, active, failure)
+        if failure is not None:
+            raise failure
 
-    def _manage(self, replica_set: ReplicaSet, active: list[Pod]) -> SimProcess[None]:
-        wanted = _replicas(replica_set)
-        missing = wanted - len(active)
+    def _manage(
+        self, replica_set: ReplicaSet, active: list[Pod]
+    ) -> SimProcess[StatusError | None]:
+        """Create or delete what is missing or too much; returns the first refusal."""
+        missing = _replicas(replica_set) - len(active)
         if missing > 0:
-            yield from self._create(replica_set, min(missing, BURST_REPLICAS))
-        elif missing < 0:
-            yield from self._delete(replica_set, active, min(-missing, BURST_REPLICAS))
+            return (yield from self._create(replica_set, min(missing, BURST_REPLICAS)))
+        if missing < 0:
+            return (yield from self._delete(replica_set, active, min(-missing, BURST_REPLICAS)))
+        return None
 
-    def _create(self, replica_set: ReplicaSet, count: int) -> SimProcess[None]:
+    def _create(self, replica_set: ReplicaSet, count: int) -> SimProcess[StatusError | None]:
         key = replica_set.key
         self._expectations.expect_creations(key, count, now_ns=self._sim.now)
         template = pod_from_template(replica_set)
@@ -84,7 +92,8 @@ class ReplicaSetController(Controller):
             if failures:
                 for _ in range(remaining):
                     self._expectations.creation_observed(key)
-                raise failures[0]
+                return failures[0]
+        return None
 
     def _create_one(
         self, replica_set: ReplicaSet, template: Pod, failures: list[StatusError]
@@ -109,16 +118,24 @@ class ReplicaSetController(Controller):
             )
         )
 
-    def _delete(self, replica_set: ReplicaSet, active: list[Pod], count: int) -> SimProcess[None]:
-        doomed = to_delete(active, count)
+    def _delete(
+        self, replica_set: ReplicaSet, active: list[Pod], count: int
+    ) -> SimProcess[StatusError | None]:
+        doomed = to_delete(
+            active, count, related=self._related(replica_set), wall_ns=self._sim.wall_ns
+        )
         keys = [pod.key for pod in doomed]
         self._expectations.expect_deletions(replica_set.key, keys, now_ns=self._sim.now)
+        failures: list[StatusError] = []
         deletions: list[Process] = [
-            self._sim.process(self._delete_one(replica_set, pod)) for pod in doomed
+            self._sim.process(self._delete_one(replica_set, pod, failures)) for pod in doomed
         ]
         yield self._sim.all_of(deletions)
+        return failures[0] if failures else None
 
-    def _delete_one(self, replica_set: ReplicaSet, pod: Pod) -> SimProcess[None]:
+    def _delete_one(
+        self, replica_set: ReplicaSet, pod: Pod, failures: list[StatusError]
+    ) -> SimProcess[None]:
         try:
             yield from self._client.delete(Pod, pod.key, uid=pod.uid)
         except NotFound:
@@ -127,11 +144,17 @@ class ReplicaSetController(Controller):
         except StatusError as error:
             self._expectations.deletion_observed(replica_set.key, pod.key)
             self._recorder.warning(replica_set, "FailedDelete", f"Error deleting: {error.message}")
+            failures.append(error)
             return
         self._recorder.normal(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.name}")
 
-    def _update_status(self, replica_set: ReplicaSet, active: list[Pod]) -> SimProcess[None]:
+    def _update_status(
+        self, replica_set: ReplicaSet, active: list[Pod], failure: StatusError | None
+    ) -> SimProcess[None]:
         status = self._status(replica_set, active)
+        status = status.replace(
+            conditions=_failure_conditions(replica_set, active, failure, self._sim.wall_ns)
+        )
         if status != replica_set.status:
             try:
                 yield from self._client.update_status(replica_set.replace(status=status))
@@ -155,6 +178,17 @@ class ReplicaSetController(Controller):
             ),
             observed_generation=replica_set.metadata.generation,
         )
+
+    def _related(self, replica_set: ReplicaSet) -> list[Pod]:
+        """The active pods of all ReplicaSets of its Deployment, or its own when it has none."""
+        owners = controller_uids(replica_set)
+        siblings = self._replica_sets.by_index(BY_CONTROLLER, owners[0]) if owners else ()
+        return [
+            pod
+            for sibling in siblings or (replica_set,)
+            for pod in self._owned(sibling)
+            if _is_active(pod)
+        ]
 
     def _owned(self, replica_set: ReplicaSet) -> tuple[Pod, ...]:
         return self._pods.by_index(BY_CONTROLLER, replica_set.uid)
@@ -217,6 +251,25 @@ def pod_from_template(replica_set: ReplicaSet) -> Pod:
         ),
         spec=template.spec,
     )
+
+
+def _failure_conditions(
+    replica_set: ReplicaSet, active: list[Pod], failure: StatusError | None, wall_ns: int
+) -> tuple[ReplicaSetCondition, ...]:
+    """Its conditions: ``ReplicaFailure`` from the first refusal until a sync without one."""
+    conditions = replica_set.status.conditions
+    if failure is None:
+        return tuple(c for c in conditions if c.type != REPLICA_FAILURE)
+    if any(c.type == REPLICA_FAILURE for c in conditions):
+        return conditions
+    made = ReplicaSetCondition(
+        type=REPLICA_FAILURE,
+        status="True",
+        reason="FailedCreate" if len(active) < _replicas(replica_set) else "FailedDelete",
+        message=failure.message,
+        last_transition_time=wall_ns,
+    )
+    return (*conditions, made)
 
 
 def _is_active(pod: Pod) -> bool:

@@ -15,7 +15,9 @@ HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NOT_COPIED = (LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED, MAXIMUM)
 _SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -45,6 +47,11 @@ def fenceposts(deployment: Deployment) -> tuple[int, int]:
     if surge == 0 and unavailable == 0:
         unavailable = 1  # otherwise nothing could ever move
     return surge, unavailable
+
+
+def max_unavailable(deployment: Deployment) -> int:
+    """How many pods may be missing: all of them at most, and none when there should be none."""
+    return min(fenceposts(deployment)[1], wanted(deployment))
 
 
 def find_new(deployment: Deployment, owned: list[ReplicaSet]) -> ReplicaSet | None:
@@ -83,19 +90,19 @@ def old_replicas(
     active = [rs for rs in sorted(old, key=_age) if replicas(rs)]
     if not active:
         return []
-    _, unavailable = fenceposts(deployment)
-    minimum = wanted(deployment) - unavailable
+    minimum = wanted(deployment) - max_unavailable(deployment)
     existing = sum(replicas(rs) for rs in active) + replicas(new)
     missing = replicas(new) - available(new)
     may_go = existing - minimum - missing
     if may_go <= 0:
         return []
+    if any(available(rs) > replicas(rs) for rs in active):
+        return []  # a status is behind its spec: what it calls available is about to go
     sizes = {rs.name: replicas(rs) for rs in active}
     for rs in active:  # pods that are not available help nobody
         unhealthy = min(may_go, sizes[rs.name] - available(rs))
-        if unhealthy > 0:
-            sizes[rs.name] -= unhealthy
-            may_go -= unhealthy
+        sizes[rs.name] -= unhealthy
+        may_go -= unhealthy
     spare = sum(available(rs) for rs in [*active, new]) - minimum
     for rs in active:
         step = min(spare, sizes[rs.name])
@@ -106,16 +113,18 @@ def old_replicas(
 
 
 def superfluous(deployment: Deployment, old: list[ReplicaSet]) -> list[ReplicaSet]:
-    """Empty ReplicaSets beyond the history limit, oldest revision first."""
+    """The ReplicaSets beyond the history limit that may go: empty ones, oldest revision first."""
     limit = deployment.spec.revision_history_limit
     if limit is None:
         return []
-    empty = [
+    alive = sorted((rs for rs in old if rs.metadata.deletion_timestamp is None), key=revision)
+    return [
         rs
-        for rs in old
-        if not replicas(rs) and not rs.status.replicas and not rs.metadata.deletion_timestamp
+        for rs in alive[: max(0, len(alive) - limit)]
+        if not replicas(rs)
+        and not rs.status.replicas
+        and (rs.metadata.generation or 0) <= (rs.status.observed_generation or 0)
     ]
-    return sorted(empty, key=revision)[: max(0, len(old) - limit)]
 
 
 def revision(replica_set: ReplicaSet) -> int:
@@ -127,6 +136,33 @@ def revision(replica_set: ReplicaSet) -> int:
 def max_revision(owned: list[ReplicaSet]) -> int:
     """The highest revision so far."""
     return max((revision(rs) for rs in owned), default=0)
+
+
+def synced(deployment: Deployment, new: ReplicaSet, old: list[ReplicaSet]) -> ReplicaSet:
+    """The ReplicaSet of the current template as it should be, whatever its size is.
+
+    It has the Deployment's annotations and ``minReadySeconds``, and the highest revision: one that
+    is rolled back to gets a new number and keeps the old one in its history.
+    """
+    copied = {k: v for k, v in deployment.metadata.annotations.items() if k not in NOT_COPIED}
+    annotations = new.metadata.annotations.merge(copied)
+    latest, before = max_revision(old) + 1, revision(new)
+    if before < latest:
+        history = annotations.get(REVISION_HISTORY)
+        past = {REVISION_HISTORY: f"{history},{before}" if history else str(before)}
+        annotations = annotations.merge({REVISION: str(latest), **(past if before else {})})
+    return new.replace(
+        metadata=new.metadata.replace(annotations=annotations),
+        spec=new.spec.replace(min_ready_seconds=deployment.spec.min_ready_seconds),
+    )
+
+
+def is_complete(deployment: Deployment) -> bool:
+    """Whether its own status says that the rollout is over."""
+    status, total = deployment.status, wanted(deployment)
+    counts = (status.updated_replicas or 0, status.replicas or 0, status.available_replicas or 0)
+    seen = (status.observed_generation or 0) >= (deployment.metadata.generation or 0)
+    return seen and counts == (total, total, total)
 
 
 def size_annotations(deployment: Deployment) -> dict[str, str]:
@@ -150,16 +186,18 @@ def template_hash(deployment: Deployment) -> str:
 def status(deployment: Deployment, owned: list[ReplicaSet], *, wall_ns: int) -> DeploymentStatus:
     """What the Deployment reports of itself."""
     new = find_new(deployment, owned)
-    total = sum(rs.status.replicas or 0 for rs in owned)
-    ready = sum(rs.status.ready_replicas or 0 for rs in owned)
     usable = sum(available(rs) for rs in owned)
-    updated = (new.status.replicas or 0) if new else 0
-    old_status = deployment.status
-    conditions = old_status.conditions
-    _, unavailable = fenceposts(deployment)
-    enough = usable >= wanted(deployment) - unavailable
+    enough = usable >= wanted(deployment) - max_unavailable(deployment)
+    current = deployment.status.replace(
+        observed_generation=deployment.metadata.generation,
+        replicas=sum(rs.status.replicas or 0 for rs in owned),
+        updated_replicas=(new.status.replicas or 0) if new else 0,
+        ready_replicas=sum(rs.status.ready_replicas or 0 for rs in owned),
+        available_replicas=usable,
+        unavailable_replicas=max(0, sum(replicas(rs) for rs in owned) - usable),
+    )
     conditions = _with(
-        conditions,
+        deployment.status.conditions,
         DeploymentCondition(
             type="Available",
             status="True" if enough else "False",
@@ -168,28 +206,69 @@ def status(deployment: Deployment, owned: list[ReplicaSet], *, wall_ns: int) -> 
         ),
         wall_ns,
     )
-    done = updated == wanted(deployment) == usable == total
-    if new is not None:
-        verb = "has successfully progressed" if done else "is progressing"
-        conditions = _with(
-            conditions,
-            DeploymentCondition(
-                type="Progressing",
-                status="True",
-                reason="NewReplicaSetAvailable" if done else "ReplicaSetUpdated",
-                message=f'ReplicaSet "{new.name}" {verb}.',
-            ),
-            wall_ns,
+    progress = _progress(deployment, current, new)
+    if progress is not None:
+        conditions = _with(conditions, progress, wall_ns)
+    conditions = tuple(c for c in conditions if c.type != "ReplicaFailure")
+    return current.replace(conditions=conditions + _failures(owned, new))
+
+
+def _progress(
+    deployment: Deployment, current: DeploymentStatus, new: ReplicaSet | None
+) -> DeploymentCondition | None:
+    """How the rollout goes on; ``None`` when there is nothing new to say about it."""
+    before = deployment.status
+    said = next((c.reason for c in before.conditions if c.type == "Progressing"), None)
+    if new is None or (
+        said == "NewReplicaSetAvailable" and current.replicas == current.updated_replicas
+    ):
+        return None
+    if is_complete(deployment.replace(status=current)):
+        reason, message = "NewReplicaSetAvailable", f'"{new.name}" has successfully progressed.'
+    elif _moved(before, current):
+        reason, message = "ReplicaSetUpdated", f'"{new.name}" is progressing.'
+    elif said is None:
+        return DeploymentCondition(
+            type="Progressing",
+            status="True",
+            reason="NewReplicaSetCreated",
+            message=f'Created new replica set "{new.name}"',
         )
-    return old_status.replace(
-        observed_generation=deployment.metadata.generation,
-        replicas=total,
-        updated_replicas=updated,
-        ready_replicas=ready,
-        available_replicas=usable,
-        unavailable_replicas=max(0, total - usable),
-        conditions=conditions,
+    else:
+        return None
+    return DeploymentCondition(
+        type="Progressing", status="True", reason=reason, message=f"ReplicaSet {message}"
     )
+
+
+def _moved(before: DeploymentStatus, now: DeploymentStatus) -> bool:
+    def old_ones(status: DeploymentStatus) -> int:
+        return (status.replicas or 0) - (status.updated_replicas or 0)
+
+    return (
+        (now.updated_replicas or 0) > (before.updated_replicas or 0)
+        or old_ones(now) < old_ones(before)
+        or (now.ready_replicas or 0) > (before.ready_replicas or 0)
+        or (now.available_replicas or 0) > (before.available_replicas or 0)
+    )
+
+
+def _failures(owned: list[ReplicaSet], new: ReplicaSet | None) -> tuple[DeploymentCondition, ...]:
+    """The failure of a ReplicaSet, the new one's before others', as a condition of the Deployment."""
+    for replica_set in sorted(owned, key=lambda rs: rs is not new):
+        for condition in replica_set.status.conditions:
+            if condition.type == "ReplicaFailure":
+                return (
+                    DeploymentCondition(
+                        type="ReplicaFailure",
+                        status=condition.status,
+                        reason=condition.reason,
+                        message=condition.message,
+                        last_update_time=condition.last_transition_time,
+                        last_transition_time=condition.last_transition_time,
+                    ),
+                )
+    return ()
 
 
 def _with(

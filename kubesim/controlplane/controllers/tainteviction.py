@@ -1,7 +1,8 @@
 """The taint eviction controller: pods that do not tolerate a NoExecute taint go, at once or later.
 
 A pod that tolerates the taint for some seconds (every pod does so for five minutes with the taints
-of a lost node) is deleted when they are over, unless the taint went first.
+of a lost node) is deleted when they are over, unless the taint went first. The seconds count from
+when the controller saw the pod together with the taint.
 
 Mirrors: pkg/controller/tainteviction/taint_eviction.go.
 """
@@ -28,6 +29,7 @@ class TaintEvictionController(Controller):
         super().__init__(sim, workers=WORKERS)
         self._client = client
         self._recorder = Recorder(sim, component="taint-eviction-controller")
+        self._since_ns: dict[str, int] = {}  # pods whose eviction is planned, and since when
         self._nodes = client.informer(Node)
         self._nodes.add_handler(self._node_changed)
         self._pods = client.informer(Pod)
@@ -39,17 +41,22 @@ class TaintEvictionController(Controller):
         """Delete a pod whose toleration is over; come back when it is not over yet."""
         pod = self._pods.get(key)
         if pod is None or pod.metadata.deletion_timestamp is not None or is_pod_terminal(pod):
+            self._since_ns.pop(key, None)
             return
-        node = self._nodes.get(pod.spec.node_name or "")
-        taints = _no_execute(node)
-        if not taints:
+        taints = _no_execute(self._nodes.get(pod.spec.node_name or ""))
+        tolerated_ns = tolerated_for(pod, taints)
+        if tolerated_ns is None:
+            if self._since_ns.pop(key, None) is not None:
+                message = f"Cancelling deletion of Pod {key}"
+                self._recorder.normal(pod, "TaintManagerEviction", message)
             return
-        due_ns = _eviction_due(pod, taints, now_ns=self._sim.wall_ns)
-        if due_ns is None:
+        due_ns = tolerated_ns
+        if tolerated_ns:
+            due_ns += self._since_ns.setdefault(key, self._sim.now)
+        if due_ns > self._sim.now:
+            self.queue.add_after(key, due_ns - self._sim.now)
             return
-        if due_ns > self._sim.wall_ns:
-            self.queue.add_after(key, due_ns - self._sim.wall_ns)
-            return
+        self._since_ns.pop(key, None)
         self._recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")
         try:
             yield from self._client.patch(Pod, key, self._disrupted, status=True)
@@ -73,10 +80,17 @@ class TaintEvictionController(Controller):
                 self.queue.add(pod.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        if new is None or not new.spec.node_name:
+        if new is None:
+            assert old is not None
+            self._since_ns.pop(old.key, None)  # another pod may get its name
             return
-        newly_bound = old is None or not old.spec.node_name
-        if newly_bound and _no_execute(self._nodes.get(new.spec.node_name)):
+        if not new.spec.node_name:
+            return
+        same = old is not None and (old.spec.node_name, old.spec.tolerations) == (
+            new.spec.node_name,
+            new.spec.tolerations,
+        )
+        if not same and _no_execute(self._nodes.get(new.spec.node_name)):
             self.queue.add(new.key)
 
 
@@ -86,17 +100,13 @@ def _no_execute(node: Node | None) -> tuple[Taint, ...]:
     return tuple(taint for taint in node.spec.taints if taint.effect == "NoExecute")
 
 
-def _eviction_due(pod: Pod, taints: tuple[Taint, ...], *, now_ns: int) -> int | None:
-    """When the pod has to go, on the wall's clock; ``None`` for never."""
-    used = []
+def tolerated_for(pod: Pod, taints: tuple[Taint, ...]) -> int | None:
+    """How long the pod may stay, in nanoseconds: 0 when it has to go now, ``None`` for ever."""
+    seconds: list[int] = []
     for taint in taints:
         matching = [t for t in pod.spec.tolerations if toleration_tolerates_taint(t, taint)]
         if not matching:
-            return now_ns
-        used += [(toleration, taint) for toleration in matching]
-    limits = [
-        (taint.time_added or now_ns) + max(toleration.toleration_seconds, 0) * SECOND
-        for toleration, taint in used
-        if toleration.toleration_seconds is not None
-    ]
-    return min(limits) if limits else None
+            return 0
+        limits = (toleration.toleration_seconds for toleration in matching)
+        seconds += [max(limit, 0) for limit in limits if limit is not None]
+    return min(seconds) * SECOND if seconds else None
