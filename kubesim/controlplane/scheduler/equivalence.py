@@ -19,11 +19,19 @@ from kubesim.controlplane.scheduler.columns import Columns, Ints
 from kubesim.controlplane.scheduler.domains import Domains
 from kubesim.controlplane.scheduler.framework.podinfo import PodSignature
 from kubesim.controlplane.scheduler.framework.scorers import Scorer, balanced_allocation
+from kubesim.controlplane.scheduler.framework.status import Code, Status
 
 Rows = Ints | slice
 Mask = NDArray[np.bool_]
 
 ALL = slice(None)
+LACKS = (
+    (1, "Too many pods"),
+    (2, "Insufficient cpu"),
+    (4, "Insufficient memory"),
+    (8, "Insufficient ephemeral-storage"),
+)
+FOR_GOOD = 16  # added once for each resource that the node does not have at all
 FEW_ROWS = 6  # up to here plain arithmetic is faster than numpy
 
 
@@ -54,12 +62,14 @@ class StaticVerdict:
 
     Attributes:
         ok: Whether a node passes the filters that look at the node only.
+        refusals: The first refusal of these filters; ``None`` where there is none.
         scores: The weighted scores that are the same whichever nodes are feasible.
         soft_taints: Raw TaintToleration scores; ``None`` when all are 0.
         preferences: Raw NodeAffinity scores; ``None`` when the plugin is skipped.
     """
 
     ok: Mask
+    refusals: tuple[Status | None, ...]
     scores: Ints
     soft_taints: Ints | None
     preferences: Ints | None
@@ -119,6 +129,29 @@ class EquivalenceClass:
         self._seen = len(changes)
         self.ok[rows] = self.static.ok[rows] & self._fits(rows)
         self.totals[rows] = self.static.scores[rows] + self._dynamic(rows)
+
+    def refusals(self) -> list[Status]:
+        """Why each node was turned down, when none fits and no domain matters."""
+        columns = self._columns
+        lacks = (columns.pods >= columns.allowed_pods).astype(np.int64)
+        for bit, wanted, used, has in (
+            (2, self._cpu, columns.used_cpu, columns.cpu),
+            (4, self._memory, columns.used_memory, columns.memory),
+            (8, self._storage, columns.used_storage, columns.storage),
+        ):
+            if wanted:
+                lacks += bit * (used + wanted > has) + FOR_GOOD * (wanted > has)
+        table: dict[int, Status] = {}
+        refused = []
+        for static, bits in zip(self.static.refusals, lacks.tolist(), strict=True):
+            if static is not None:
+                refused.append(static)
+                continue
+            status = table.get(bits)
+            if status is None:
+                status = table[bits] = _lacking(bits)
+            refused.append(status)
+        return refused
 
     def _mend_row(self, row: int) -> None:
         """The same for one node, in plain arithmetic: cheaper than arrays of length one."""
@@ -183,6 +216,13 @@ class EquivalenceClass:
         counted = np.minimum(requested, capacity)
         amount = counted if self._rules.most_allocated else capacity - counted
         return amount * 100 // np.maximum(capacity, 1)
+
+
+def _lacking(bits: int) -> Status:
+    assert bits, "a node that lacks nothing fits"
+    reasons = tuple(reason for bit, reason in LACKS if bits & bit)
+    code = Code.UNSCHEDULABLE_AND_UNRESOLVABLE if bits >= FOR_GOOD else Code.UNSCHEDULABLE
+    return Status(code, reasons, "NodeResourcesFit")
 
 
 def _balance(used_a: Ints, has_a: Ints, used_b: Ints, has_b: Ints) -> Ints:

@@ -28,11 +28,12 @@ from kubesim.controlplane.scheduler.equivalence import (
     preorder_ranks,
 )
 from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
-from kubesim.controlplane.scheduler.framework.interface import Plugin, ScorePlugin
+from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plugin, ScorePlugin
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
+from kubesim.controlplane.scheduler.framework.status import Status
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality, image_names
@@ -89,21 +90,30 @@ class Choice:
     """What the fast path found out: enough to go on, the rest on demand.
 
     Attributes:
-        selected: The node.
+        selected: The node; empty when none fits.
         num_feasible: How many nodes were found to fit.
         processed: How many nodes were looked at.
         rows: The feasible nodes in the order in which they were found.
         totals: Their scores; ``None`` when there was nothing to choose.
+        refusals: When no node fits: why, by row.
     """
 
-    __slots__ = ("num_feasible", "processed", "rows", "selected", "totals")
+    __slots__ = ("num_feasible", "processed", "refusals", "rows", "selected", "totals")
 
-    def __init__(self, selected: str, rows: Ints, processed: int, totals: Ints | None) -> None:
+    def __init__(
+        self,
+        selected: str,
+        rows: Ints,
+        processed: int,
+        totals: Ints | None,
+        refusals: Sequence[Status] = (),
+    ) -> None:
         self.selected = selected
         self.rows = rows
         self.num_feasible = len(rows)
         self.processed = processed
         self.totals = totals
+        self.refusals = refusals
 
 
 class FastPath:
@@ -153,7 +163,9 @@ class FastPath:
             ok = ok & allowed
         rows, processed = _search(np.flatnonzero(ok), columns.count, start, wanted)
         if not len(rows):
-            return None
+            if known.domains is not None:
+                return None
+            return Choice("", rows, processed, None, known.refusals())
         nodes = self._cache.node_infos
         if len(rows) == 1:
             return Choice(nodes[rows[0]].name, rows, processed, None)
@@ -284,17 +296,14 @@ class FastPath:
         if self._affinity is not None:
             _names, status = self._affinity.pre_filter(state, info, nodes)
             skip_affinity = status is not None
-        filters = [
+        filters: list[FilterPlugin] = [
             plugin
             for plugin in self._framework.plugins.filter
             if isinstance(plugin, STATIC_FILTERS)
             and not (skip_affinity and isinstance(plugin, NodeAffinity))
         ]
-        ok = np.fromiter(
-            (all(item.filter(state, info, node) is None for item in filters) for node in nodes),
-            dtype=np.bool_,
-            count=len(nodes),
-        )
+        refusals = tuple(_first_refusal(filters, state, info, node) for node in nodes)
+        ok = np.fromiter((status is None for status in refusals), dtype=np.bool_, count=len(nodes))
         scores = np.zeros(len(nodes), dtype=np.int64)
         soft_taints = self._raw(TaintToleration, info, nodes)
         if soft_taints is not None and not soft_taints.any():
@@ -308,7 +317,11 @@ class FastPath:
         if preferred_terms(signature.spec) or added:
             preferences = self._raw(NodeAffinity, info, nodes)
         return StaticVerdict(
-            ok=ok, scores=scores, soft_taints=soft_taints, preferences=preferences
+            ok=ok,
+            refusals=refusals,
+            scores=scores,
+            soft_taints=soft_taints,
+            preferences=preferences,
         )
 
     def _raw(
@@ -337,6 +350,16 @@ class FastPath:
         if ranks is None:
             ranks = self._ranks[len(totals)] = preorder_ranks(len(totals))
         return int(best[ranks[best].argmin()])
+
+
+def _first_refusal(
+    filters: Sequence[FilterPlugin], state: CycleState, info: PodInfo, node: NodeInfo
+) -> Status | None:
+    for plugin in filters:
+        status = plugin.filter(state, info, node)
+        if status is not None:
+            return status
+    return None
 
 
 def rules_of(framework: Framework) -> ScoringRules | None:

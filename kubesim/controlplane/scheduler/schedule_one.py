@@ -205,7 +205,7 @@ class SchedulingAlgorithm:
         if choice is None:
             return None
         self.next_start_node_index = (start + choice.processed) % count
-        return Attempt(
+        attempt = Attempt(
             info=info,
             state=CycleState(),
             start_index=start,
@@ -216,6 +216,16 @@ class SchedulingAlgorithm:
             num_rejected=choice.processed - choice.num_feasible,
             fast=choice,
         )
+        if not choice.selected:
+            # What plugins remember is asked for again when room is to be made.
+            framework.run_pre_filter_plugins(attempt.state, info, nodes)
+            names = (node.name for node in nodes)
+            diagnosis = attempt.diagnosis
+            diagnosis.node_to_status.statuses = dict(zip(names, choice.refusals, strict=True))
+            diagnosis.unschedulable_plugins = dict.fromkeys(
+                status.plugin for status in choice.refusals
+            )
+        return attempt
 
     def _find_nodes_that_fit(
         self, framework: Framework, attempt: Attempt, nodes: Sequence[NodeInfo]

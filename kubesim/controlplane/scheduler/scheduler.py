@@ -10,7 +10,7 @@ computed, and the clock is only asked when something waits.
 Mirrors: pkg/scheduler/scheduler.go, pkg/scheduler/schedule_one.go (schedulingCycle, bindingCycle,
 handleSchedulingFailure).
 Departs: the decision is made at the instant at which the cycle begins, and takes effect when the
-time of the cycle has passed.
+time of the cycle has passed; a Permit plugin may refuse but not yet wait.
 """
 
 from __future__ import annotations

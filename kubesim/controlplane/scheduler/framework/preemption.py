@@ -53,6 +53,9 @@ class Evaluator:
         violating: dict[str, Victims] = {}
         statuses: dict[str, Status] = {}
         for node in nodes:
+            if all(other.priority >= info.priority for other in node.pods):
+                statuses[node.name] = NO_VICTIMS  # known before anything is copied
+                continue
             found = self.select_victims_on_node(state.clone(), info, node.clone(), pdbs)
             if isinstance(found, Status):
                 statuses[node.name] = found
