@@ -159,6 +159,11 @@ def prepare_for_delete(obj: K, *, requested: int | None, wall_ns: int) -> K | No
     return _going(obj, at_ns=at_ns, grace=grace, generation=metadata.generation)
 
 
+def deleted_now(obj: K, *, wall_ns: int) -> K:
+    """The object as its watchers see it last: a kubelet learns from it that there is no grace."""
+    return _going(obj, at_ns=wall_ns, grace=0, generation=obj.metadata.generation)
+
+
 def _going(obj: K, *, at_ns: int, grace: int, generation: int | None) -> K:
     metadata = obj.metadata.replace(
         deletion_timestamp=at_ns, deletion_grace_period_seconds=grace, generation=generation

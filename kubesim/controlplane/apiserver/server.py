@@ -190,7 +190,7 @@ class APIServer:
             obj, requested=grace_period_seconds, wall_ns=self._sim.wall_ns
         )
         if going is None:
-            self._removed(obj)
+            self._removed(registry.deleted_now(obj, wall_ns=self._sim.wall_ns))
         elif going is not obj:
             self._written("delete", self.store.put(going))
 

@@ -69,6 +69,7 @@ class Client:
         self._config = config
         self._limiter = TokenBucket(qps=config.qps, burst=config.burst)
         self._rng = sim.rng(f"{component}/client")
+        self._stopped = False
         self.informers = informers or InformerFactory(
             sim, apiserver=apiserver, component=component, latency=config.watch_latency
         )
@@ -78,7 +79,8 @@ class Client:
         return self.informers.informer(kind, node_name=node_name)
 
     def stop(self) -> None:
-        """Close every watch: the component is gone."""
+        """The component is gone: its watches are closed, and what it still asks for goes nowhere."""
+        self._stopped = True
         self.informers.stop()
 
     def get(self, kind: type[K], key: str) -> SimProcess[K]:
@@ -125,4 +127,6 @@ class Client:
     def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
         wait_ns = self._limiter.reserve(self._sim.now)
         yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))
+        if self._stopped:
+            yield self._sim.event()  # never: nobody is there to send it or to hear the answer
         return commit()

@@ -36,7 +36,7 @@ class BackOff:
         Args:
             key: What failed.
             now_ns: The current instant.
-            since_ns: The instant from which the delay counts; by default the last failure.
+            since_ns: The instant from which the delay counts; by default the last try.
         """
         entry = self._entries.get(key)
         if entry is None:
@@ -46,14 +46,18 @@ class BackOff:
             return 0
         return max(0, since_ns + entry.delay_ns - now_ns)
 
-    def next(self, key: str, *, since_ns: int) -> None:
-        """Another failure, at ``since_ns``: the first sets 10 s, each further one doubles it."""
+    def next(self, key: str, *, now_ns: int, since_ns: int) -> None:
+        """A try now, after a failure at ``since_ns``: the first sets 10 s, each further one doubles.
+
+        What failed more than twice the maximum after the try before had been stable meanwhile, and
+        begins anew.
+        """
         entry = self._entries.get(key)
         if entry is None or self._expired(entry, since_ns):
-            self._entries[key] = _Entry(INITIAL_NS, since_ns)
+            self._entries[key] = _Entry(INITIAL_NS, now_ns)
         else:
-            self._entries[key] = _Entry(min(entry.delay_ns * 2, MAX_NS), since_ns)
+            self._entries[key] = _Entry(min(entry.delay_ns * 2, MAX_NS), now_ns)
 
     @staticmethod
-    def _expired(entry: _Entry, now_ns: int) -> bool:
-        return now_ns - entry.updated_ns > 2 * MAX_NS
+    def _expired(entry: _Entry, since_ns: int) -> bool:
+        return since_ns - entry.updated_ns > 2 * MAX_NS

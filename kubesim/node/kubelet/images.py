@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubesim.api.corev1 import Container, Pod
+from kubesim.api.duration import format_duration
 from kubesim.controlplane.client import Recorder
 from kubesim.node.cri.messages import CriError, PodSandboxConfig
 from kubesim.node.cri.services import ImageService
 from kubesim.node.kubelet.backoff import BackOff
 from kubesim.node.kubelet.container import should_pull
 from kubesim.sim import Sim, SimProcess
-from kubesim.sim.time import human
+from kubesim.sim.time import MILLISECOND, SECOND
+
+RETRY_NS = 10 * SECOND  # backOffPeriod: an image that must not be pulled may come with another pod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class ImageManager:
         self._recorder = recorder
         self._slots = sim.resource(1) if serialize else None
         self._backoff = BackOff()
+        self._last_errors: dict[str, str] = {}
 
     def ensure_image_exists(
         self, pod: Pod, container: Container, sandbox: PodSandboxConfig
@@ -60,12 +64,13 @@ class ImageManager:
                 return None
             message = f'Container image "{image}" is not present with pull policy of Never'
             self._recorder.warning(pod, "ErrImageNeverPull", message)
-            return Waiting(reason="ErrImageNeverPull", message=message, retry_in_ns=0)
+            return Waiting(reason="ErrImageNeverPull", message=message, retry_in_ns=RETRY_NS)
         key = f"{pod.uid}_{image}"
         remaining_ns = self._backoff.remaining_ns(key, now_ns=self._sim.now)
         if remaining_ns:
             message = f'Back-off pulling image "{image}"'
             self._recorder.normal(pod, "BackOff", message)
+            message += f": ErrImagePull: {self._last_errors[key]}"
             return Waiting(reason="ImagePullBackOff", message=message, retry_in_ns=remaining_ns)
         return (yield from self._pull(pod, image, sandbox, key=key))
 
@@ -84,17 +89,24 @@ class ImageManager:
                     began_ns = self._sim.now
                     yield from self._images.pull_image(image, sandbox)
         except CriError as error:
-            self._backoff.next(key, since_ns=self._sim.now)
+            self._backoff.next(key, now_ns=self._sim.now, since_ns=self._sim.now)
+            self._last_errors[key] = str(error)
             message = f'Failed to pull image "{image}": {error}'
             self._recorder.warning(pod, "Failed", message)
             self._recorder.warning(pod, "Failed", "Error: ErrImagePull")
             delay_ns = self._backoff.delay_ns(key)
             return Waiting(reason="ErrImagePull", message=str(error), retry_in_ns=delay_ns)
         now_ns = self._sim.now
+        pulled = yield from self._images.image_status(image)
         self._recorder.normal(
             pod,
             "Pulled",
-            f'Successfully pulled image "{image}" in {human(now_ns - began_ns)} '
-            f"({human(now_ns - asked_ns)} including waiting)",
+            f'Successfully pulled image "{image}" in {_whole_millis(now_ns - began_ns)} '
+            f"({_whole_millis(now_ns - asked_ns)} including waiting). "
+            f"Image size: {pulled.size if pulled is not None else 0} bytes.",
         )
         return None
+
+
+def _whole_millis(duration_ns: int) -> str:
+    return format_duration(duration_ns // MILLISECOND * MILLISECOND)

@@ -100,7 +100,6 @@ class Kubelet:
         rng = sim.rng(f"kubelet/{config.node_name}")
         self._recorder = Recorder(sim, component=f"kubelet, {config.node_name}")
         self._workers: dict[str, PodWorker] = {}
-        self._uids: dict[str, str] = {}
         self._ready_seen_ns: dict[str, int] = {}
         self._image_report_due = False
         self._failed_at_ns: int | None = None
@@ -176,8 +175,10 @@ class Kubelet:
         assert pod is not None
         worker = self._workers.get(pod.uid)
         if new is None:
-            return  # the kubelet itself deletes the object last; a forced deletion is found below
-        if worker is not None:
+            # The kubelet itself deletes the object last; whoever did it before meant it by force.
+            if worker is not None:
+                worker.update(pod, removed=True)
+        elif worker is not None:
             worker.update(new)
         elif new.status.phase not in ("Succeeded", "Failed"):
             uid = new.uid

@@ -8,12 +8,15 @@ cancelled; the containers are stopped within the grace period, and the API objec
 
 Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod,
 SyncTerminatedPod), pkg/kubelet/kuberuntime/kuberuntime_manager.go (SyncPod, computePodActions).
-Departs: no sidecars, no ephemeral containers, no hooks, no probes yet.
+Departs: no sidecars, no ephemeral containers, no hooks, no probes yet. A back-off ends exactly when
+it is over, where upstream adds a jitter of up to half of it; and a pod's own status, when it comes
+back with the watch, is a reason to look again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from kubesim.api.corev1 import Container, Pod, PodStatus
@@ -80,16 +83,24 @@ class PodWorker:
         self._retry_at_ns: int | None = None
         self._kicked = False
         self._wake: Event | None = None
-        self._terminating = False
+        self._living = False
+        self._terminating = pod.metadata.deletion_timestamp is not None
         self._over = False
+        self._sandbox_ready = False
+        self._terminated = False
+        self._reported: PodStatus | None = None
         self._process = self._sim.process(self._run())
 
-    def update(self, pod: Pod) -> None:
-        """A new version of the pod arrived."""
-        self.pod = pod
-        if pod.metadata.deletion_timestamp is not None and not self._terminating:
+    def update(self, pod: Pod, *, removed: bool = False) -> None:
+        """A new version of the pod arrived; or its last one, when the object was removed."""
+        before, self.pod = self.pod, pod
+        if self._terminating:
+            if _grace_ns(pod) < _grace_ns(before):
+                self._hurry()
+        elif removed or pod.metadata.deletion_timestamp is not None:
             self._terminating = True
-            self._process.interrupt()
+            if self._living:
+                self._process.interrupt()
         else:
             self.kick()
 
@@ -102,7 +113,7 @@ class PodWorker:
     def power_off(self) -> None:
         """The node is gone: stop in the middle of whatever it is."""
         self._over = True
-        if self._process.is_alive:
+        if self._living:
             self._process.interrupt()
 
     def observe(self) -> PodStatus:
@@ -111,11 +122,16 @@ class PodWorker:
 
     def _status(self, containers: tuple[cri.ContainerStatus, ...]) -> PodStatus:
         context = self._context
+        # What was reported last counts, even if the API server does not have it yet: a start time
+        # or a transition does not move because two reports followed each other closely.
+        pod = self.pod if self._reported is None else self.pod.replace(status=self._reported)
         return generate_pod_status(
-            self.pod,
+            pod,
             Observation(
                 containers=containers,
                 pod_ip=self._pod_ip,
+                sandbox_ready=self._sandbox_ready,
+                terminated=self._terminated,
                 waiting=self._waiting,
                 host_ip=context.host_ip,
                 epoch_ns=self._sim.start_time_ns,
@@ -124,11 +140,11 @@ class PodWorker:
         )
 
     def _run(self) -> SimProcess[None]:
-        try:
-            if self.pod.metadata.deletion_timestamp is None:
+        with suppress(Interrupt):  # a deletion, or the end of the node
+            self._living = not self._terminating
+            if self._living:
                 yield from self._live()
-        except Interrupt:
-            pass
+        self._living = False
         if not self._over:
             yield from self._terminate()
 
@@ -151,10 +167,10 @@ class PodWorker:
             if not self._kicked:
                 yield from self._sleep()
         # It ended by itself: the sandbox goes, the object stays until somebody deletes it.
+        self._sandbox_ready = False
         yield from self._context.runtime.stop_pod_sandbox(self._sandbox_id)
-        while not self._terminating:
-            self._wake = self._sim.event()
-            yield self._wake
+        self._report()
+        yield self._sim.event()  # until it is interrupted
 
     def _sleep(self) -> SimProcess[None]:
         self._wake = self._sim.event()
@@ -192,6 +208,7 @@ class PodWorker:
         self._sandbox_id = sandbox_id
         status = yield from context.runtime.pod_sandbox_status(sandbox_id)
         self._pod_ip = status.ip
+        self._sandbox_ready = True
         self._report()
         return True
 
@@ -246,7 +263,7 @@ class PodWorker:
             self._waiting[container.name] = ("CrashLoopBackOff", message)
             self._retry_in(remaining_ns)
             return False
-        self._crash_loop.next(container.name, since_ns=latest.finished_at)
+        self._crash_loop.next(container.name, now_ns=now_ns, since_ns=latest.finished_at)
         return True
 
     def _create_and_start(self, container: Container, attempt: int) -> SimProcess[None]:
@@ -279,27 +296,36 @@ class PodWorker:
     def _terminate(self) -> SimProcess[None]:
         """Stop everything within the grace period, then let the API object go."""
         context, pod = self._context, self.pod
-        grace_s = pod.metadata.deletion_grace_period_seconds
-        grace_ns = max(30 * SECOND if grace_s is None else grace_s * SECOND, MIN_GRACE_NS)
-        running = [
-            status
-            for status in context.runtime.list_containers(pod.uid)
-            if status.state is cri.ContainerState.RUNNING
-        ]
+        running = self._running()
         for status in running:
             context.recorder.normal(pod, "Killing", f"Stopping container {status.name}")
+        grace_ns = _grace_ns(pod)
         stops = [context.runtime.stop_container(status.id, grace_ns) for status in running]
         yield self._sim.all_of([self._sim.process(stop) for stop in stops])
+        self._sandbox_ready = False
         yield from context.runtime.stop_pod_sandbox(self._sandbox_id)
+        if self._over:
+            return
         self._waiting.clear()
+        self._terminated = True
         last = self._status(context.runtime.list_containers(pod.uid))
         context.statuses.report(self.pod, last)
         yield from context.statuses.delete(self.pod)
         yield from context.runtime.remove_pod_sandbox(self._sandbox_id)
         self._finished(pod.uid)
 
+    def _hurry(self) -> None:
+        """The grace period became shorter while the containers were being stopped."""
+        for status in self._running():
+            stop = self._context.runtime.stop_container(status.id, _grace_ns(self.pod))
+            self._sim.process(stop)
+
+    def _running(self) -> list[cri.ContainerStatus]:
+        statuses = self._context.runtime.list_containers(self.pod.uid)
+        return [status for status in statuses if status.state is cri.ContainerState.RUNNING]
+
     def _report(self) -> PodStatus:
-        status = self.observe()
+        status = self._reported = self.observe()
         self._context.statuses.report(self.pod, status)
         return status
 
@@ -338,6 +364,14 @@ class PodWorker:
     ) -> None:
         if attempt == 0:
             self._phase_ended(phase, began_ns, container.name)
+
+
+def _grace_ns(pod: Pod) -> int:
+    """How long its containers get between SIGTERM and SIGKILL."""
+    grace_s = pod.metadata.deletion_grace_period_seconds
+    if grace_s is None:
+        grace_s = pod.spec.termination_grace_period_seconds
+    return max(30 * SECOND if grace_s is None else grace_s * SECOND, MIN_GRACE_NS)
 
 
 def _scheduled_ns(pod: Pod) -> int:

@@ -33,7 +33,9 @@ class Observation:
 
     Attributes:
         containers: What the runtime lists, oldest first.
-        pod_ip: The sandbox's address; empty when there is no ready sandbox.
+        pod_ip: The sandbox's address; empty before there is one.
+        sandbox_ready: Whether the sandbox is up.
+        terminated: Whether the pod is over on this node, whatever its restart policy says.
         waiting: Why containers wait that are not running: name to reason and message.
         host_ip: The node's address.
         epoch_ns: What to add to a virtual instant to have a time on the wall.
@@ -42,6 +44,8 @@ class Observation:
 
     containers: tuple[cri.ContainerStatus, ...]
     pod_ip: str
+    sandbox_ready: bool
+    terminated: bool
     waiting: Mapping[str, tuple[str, str]]
     host_ip: str
     epoch_ns: int
@@ -53,6 +57,13 @@ def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
     inits = tuple(_container_status(c, pod, seen) for c in pod.spec.init_containers)
     mains = tuple(_container_status(c, pod, seen) for c in pod.spec.containers)
     phase = _phase(pod, inits=inits, mains=mains)
+    if seen.terminated:
+        succeeded = all(_exit_code(status) == 0 for status in mains)
+        phase = "Succeeded" if succeeded else "Failed"
+        if _has_initialized(inits, mains):
+            mains = tuple(
+                s if s.state.terminated else s.replace(state=_NEVER_FOUND) for s in mains
+            )
     status = pod.status.replace(
         phase=phase,
         host_ip=seen.host_ip,
@@ -184,7 +195,7 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
             "Initialized", value=False, reason="ContainersNotInitialized", message=message
         )
     wanted = (
-        _condition("PodReadyToStartContainers", value=bool(seen.pod_ip)),
+        _condition("PodReadyToStartContainers", value=seen.sandbox_ready),
         initialized,
         not_ready,
         not_ready.replace(type="ContainersReady"),
@@ -200,6 +211,30 @@ def _condition(
     return PodCondition(
         type=type_, status="True" if value else "False", reason=reason, message=message
     )
+
+
+_NEVER_FOUND = ContainerState(
+    terminated=ContainerStateTerminated(
+        exit_code=137,
+        reason="ContainerStatusUnknown",
+        message="The container could not be located when the pod was terminated",
+    )
+)
+
+
+def _has_initialized(
+    inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]
+) -> bool:
+    return (
+        not inits
+        or _exit_code(inits[-1]) == 0
+        or any(s.state.waiting is None or s.last_state.terminated is not None for s in mains)
+    )
+
+
+def _exit_code(status: ContainerStatus) -> int | None:
+    terminated = status.state.terminated
+    return None if terminated is None else terminated.exit_code
 
 
 def _since(condition: PodCondition, old: PodStatus, wall_ns: int) -> PodCondition:
