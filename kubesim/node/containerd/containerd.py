@@ -33,7 +33,7 @@ from kubesim.node.cri.messages import (
 from kubesim.node.cri.services import PodListener
 from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError, Task, TaskSpec
 from kubesim.node.shim.task import SIGKILL, SIGTERM
-from kubesim.sim import Event, SimProcess
+from kubesim.sim import Event, Interrupt, SimProcess
 from kubesim.sim.distribution import Distribution
 
 T = TypeVar("T")
@@ -179,7 +179,9 @@ class Containerd:
         Raises:
             CriError: If the runtime cannot start it.
         """
-        container = self._containers[container_id]
+        container = self._containers.get(container_id)
+        if container is None:
+            raise CriError("NotFound", f'failed to find container "{container_id}": not found')
         work = self._start_container(container)
         yield from self._call("StartContainer", container.spec.uid, container.status.name, work)
 
@@ -240,6 +242,7 @@ class Containerd:
     def power_off(self) -> None:
         """The machine is gone: every process ends at once, and nobody is told."""
         self._down = True
+        self.images.power_off()
         for container in self._containers.values():
             container.task.kill(SIGKILL)
 
@@ -403,23 +406,31 @@ class Containerd:
     def _call(self, method: str, uid: str, subject: str, work: SimProcess[T]) -> SimProcess[T]:
         """Do a call's work and write down that it was made."""
         began_ns = self._sim.now
-        error = ""
-        try:
-            return (yield from work)
-        except CriError as refused:
-            error = str(refused)
-            raise
-        finally:
-            self._sim.emit(
-                CriCalled(
-                    node=self._services.node,
-                    method=method,
-                    pod_uid=uid,
-                    subject=subject,
-                    began_ns=began_ns,
-                    error=error,
+
+        def ended(error: str) -> None:
+            if not self._down:
+                self._sim.emit(
+                    CriCalled(
+                        node=self._services.node,
+                        method=method,
+                        pod_uid=uid,
+                        subject=subject,
+                        began_ns=began_ns,
+                        error=error,
+                    )
                 )
-            )
+
+        # No "finally": when a generator is thrown away unfinished is up to Python, not to the run.
+        try:
+            result = yield from work
+        except CriError as refused:
+            ended(str(refused))
+            raise
+        except Interrupt:
+            ended(str(CriError("Canceled", "context canceled")))
+            raise
+        ended("")
+        return result
 
     def _phase_ended(self, phase: str, config: PodSandboxConfig, *, began_ns: int) -> None:
         metadata = config.metadata

@@ -52,6 +52,7 @@ class ImageStore:
         self._images: dict[str, Image] = {}
         self._layers: dict[str, Event] = {}  # a layer's snapshot; triggered when it is unpacked
         self._pulls: dict[str, _Pull] = {}
+        self._down = False
 
     def get(self, reference: str) -> Image | None:
         """The image of that reference, if it is here."""
@@ -60,6 +61,10 @@ class ImageStore:
     def all(self) -> tuple[Image, ...]:
         """Every image here, largest first."""
         return tuple(sorted(self._images.values(), key=lambda i: (-i.size_bytes, i.name)))
+
+    def power_off(self) -> None:
+        """The machine is gone: what was on its way never arrives."""
+        self._down = True
 
     def pull(self, reference: str) -> SimProcess[Image]:
         """Bring an image here; joins a pull of it that is already under way.
@@ -124,6 +129,8 @@ class ImageStore:
             yield slot
             began_ns = self._sim.now
             yield from self._remote.fetch(layer)
+        if self._down:
+            return
         downloaded_ns = self._sim.now
         if below is not None and not below.processed:
             yield below

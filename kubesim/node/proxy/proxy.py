@@ -108,7 +108,7 @@ def _rules(slices: tuple[EndpointSlice, ...]) -> dict[str, tuple[Backend, ...]]:
             for endpoint in piece.endpoints:
                 if endpoint.conditions.ready:
                     ready.setdefault(port.name or "", []).append(_backend(endpoint, port.port))
-                elif endpoint.conditions.serving:
+                elif endpoint.conditions.serving and endpoint.conditions.terminating:
                     serving.setdefault(port.name or "", []).append(_backend(endpoint, port.port))
     names = dict.fromkeys([*ready, *serving])
     return {name: tuple(ready.get(name) or serving[name]) for name in names}

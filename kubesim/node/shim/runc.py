@@ -107,6 +107,10 @@ class RuncTask:
             ),
         )
         self._services.machine.allocate(self._program.memory_bytes)
+        limit_bytes = self._spec.memory_limit_bytes
+        if limit_bytes and self._program.memory_bytes > limit_bytes:
+            self._end(EXIT_SIGNAL_BASE + SIGKILL, reason="OOMKilled")
+            return
         self._services.sim.process(self._process.run())
         self._services.sim.when(self._process.ended, self._process_ended)
 
@@ -131,7 +135,7 @@ class RuncTask:
         self._listening = sockets.listen(self._spec.ip, self._program.port, self._process)
         return self._listening
 
-    def _end(self, exit_code: int) -> None:
+    def _end(self, exit_code: int, *, reason: str = "") -> None:
         if self.exited.triggered:
             return
         self._stopping = True
@@ -141,5 +145,5 @@ class RuncTask:
                 self._services.sockets.close(self._spec.ip, self._program.port)
             self._services.machine.free(self._program.memory_bytes)
         self._log.close()
-        reason = "Completed" if exit_code == 0 else "Error"
+        reason = reason or ("Completed" if exit_code == 0 else "Error")
         self.exited.succeed(ExitStatus(exit_code=exit_code, reason=reason))

@@ -126,11 +126,11 @@ class WasmTask:
 
     def __init__(self, shim: WasmShim, *, spec: TaskSpec, program: WasmProgram) -> None:
         self.exited: Event = shim.services.sim.event()
-        self._shim = shim
-        self._spec = spec
+        self.shim = shim
+        self.spec = spec
         self._program = program
         self._sim = shim.services.sim
-        self._log = ContainerLog(self._sim, spec)
+        self.log = ContainerLog(self._sim, spec)
         self._rng = self._sim.rng(f"{spec.scope}/shim")
         self._limits = _limits(spec)
         self._stopping = False
@@ -143,15 +143,15 @@ class WasmTask:
         Raises:
             ShimError: If the module cannot be loaded.
         """
-        runtime, services = self._shim.runtime, self._shim.services
+        runtime, services = self.shim.runtime, self.shim.services
         yield from services.machine.compute(runtime.start.draw(self._rng))
         try:
-            module = self._shim.engine().load(self._program.module)
+            module = self.shim.engine().load(self._program.module)
         except WasmError as error:
             raise ShimError(str(error)) from None
         began_ns = self._sim.now
         size_bytes = len(self._program.module)
-        yield from self._shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
+        yield from self.shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
         self._phase_ended("module", began_ns)
         if self._stopping:
             return
@@ -169,13 +169,13 @@ class WasmTask:
             self._end(ExitStatus(exit_code=code, reason="Error"))
         elif not self._stopping:
             self._stopping = True
-            delay_ns = self._shim.runtime.stop.draw(self._rng)
+            delay_ns = self.shim.runtime.stop.draw(self._rng)
             self._sim.call_in(delay_ns, self._end, ExitStatus(exit_code=0, reason="Completed"))
 
     def _command(self, module: Module) -> SimProcess[None]:
         """Run ``_start`` now and let its output and its end happen when they are due."""
-        spec, began_ns = self._spec, self._sim.now
-        horizon_ns = self._shim.runtime.horizon_ns - began_ns
+        spec, began_ns = self.spec, self._sim.now
+        horizon_ns = self.shim.runtime.horizon_ns - began_ns
         context = WasiContext(
             args=(*(spec.command or (spec.container,)), *spec.args),
             env=spec.envs,
@@ -183,14 +183,14 @@ class WasmTask:
             seed=self._sim.seed_bytes(f"{spec.scope}/wasi-random"),
             deadline_ns=max(horizon_ns, 1),
         )
-        execution = self._shim.engine().run(
-            module, context, self._limits, time=self._shim.runtime.time
+        execution = self.shim.engine().run(
+            module, context, self._limits, time=self.shim.runtime.time
         )
         for at_ns, chunk in _timed_output(execution, spec):
             yield self._sim.timeout(began_ns + at_ns - self._sim.now)
             if self.exited.triggered:
                 return
-            self._log.write(chunk.stream, chunk.data)
+            self.log.write(chunk.stream, chunk.data)
         if execution.status is Status.RUNNING:
             return
         end_ns = began_ns + execution.sleep_ns + spec.throttled(execution.cpu_ns)
@@ -203,16 +203,16 @@ class WasmTask:
     def _trigger(self, module: Module) -> SimProcess[None]:
         """Open the socket; requests are answered from then on."""
         began_ns = self._sim.now
-        yield self._sim.timeout(self._shim.runtime.listen.draw(self._rng))
+        yield self._sim.timeout(self.shim.runtime.listen.draw(self._rng))
         if self._stopping or self.exited.triggered:
             return
-        handler = WasmHttpHandler(self._shim, spec=self._spec, module=module, log=self._log)
-        sockets = self._shim.services.sockets
-        self._listening = sockets.listen(self._spec.ip, self._program.port, handler)
+        handler = WasmHttpHandler(self, module=module)
+        sockets = self.shim.services.sockets
+        self._listening = sockets.listen(self.spec.ip, self._program.port, handler)
         if self._listening:
             self._phase_ended("listen", began_ns)
         else:
-            self._log.write("stderr", b"Error: Address already in use (os error 98)\n")
+            self.log.write("stderr", b"Error: Address already in use (os error 98)\n")
             self._end(ExitStatus(exit_code=FAILED_EXIT_CODE, reason="Error"))
 
     def _end(self, exit_status: ExitStatus) -> None:
@@ -220,13 +220,13 @@ class WasmTask:
             return
         self._stopping = True
         if self._listening:
-            self._shim.services.sockets.close(self._spec.ip, self._program.port)
-        self._shim.services.machine.free(self._memory_bytes)
-        self._log.close()
+            self.shim.services.sockets.close(self.spec.ip, self._program.port)
+        self.shim.services.machine.free(self._memory_bytes)
+        self.log.close()
         self.exited.succeed(exit_status)
 
     def _executed(self, execution: Execution, exit_status: ExitStatus) -> None:
-        spec = self._spec
+        spec = self.spec
         self._sim.emit(
             WasmExecuted(
                 namespace=spec.namespace,
@@ -243,7 +243,7 @@ class WasmTask:
         )
 
     def _phase_ended(self, phase: str, began_ns: int) -> None:
-        spec = self._spec
+        spec = self.spec
         if spec.attempt == 0:
             self._sim.emit(
                 StartupPhaseEnded(
@@ -260,13 +260,12 @@ class WasmTask:
 class WasmHttpHandler:
     """Answers requests with a fresh instance each."""
 
-    def __init__(
-        self, shim: WasmShim, *, spec: TaskSpec, module: Module, log: ContainerLog
-    ) -> None:
-        self._shim = shim
-        self._spec = spec
+    def __init__(self, task: WasmTask, *, module: Module) -> None:
+        self._exited = task.exited
+        self._shim = shim = task.shim
+        self._spec = spec = task.spec
         self._module = module
-        self._log = log
+        self._log = task.log
         self._handler = wagi.WagiHandler(environment=spec.envs)
         self._sim = shim.services.sim
         self._rng = self._sim.rng(f"{spec.scope}/instances")
@@ -294,6 +293,8 @@ class WasmHttpHandler:
         core_wait_ns = yield from self._shim.services.machine.compute(cpu_ns)
         if execution.sleep_ns:
             yield self._sim.timeout(execution.sleep_ns)
+        if self._exited.triggered:
+            return ConnectionRefused("connection reset by peer")
         if execution.stderr:
             self._log.write("stderr", execution.stderr)
         return Served(

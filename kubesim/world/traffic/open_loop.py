@@ -99,9 +99,9 @@ class OpenLoop:
         while True:
             if config.arrival == "poisson":
                 due_ns += self._rng.exponential(gap_ns)
-            elif serial:
-                due_ns += gap_ns
-            at_ns = round(due_ns)
+                at_ns = round(due_ns)
+            else:  # from the beginning each time, so that rounding never adds up
+                at_ns = config.begin_ns + serial * 1000 * SECOND // config.rate_mhz
             if at_ns >= config.end_ns:
                 return
             yield self._sim.timeout(max(0, at_ns - self._sim.now))
