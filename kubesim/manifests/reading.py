@@ -14,6 +14,7 @@ Departs: a bare ``y`` or ``n`` is text, where kubectl reads a boolean; ``dump`` 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -157,6 +158,10 @@ def read_text(text: str, name: str | None = None) -> list[Document]:
         InputError: If it is not YAML, or has a key twice in one mapping.
     """
     source = Source(text, name)
+    if text.lstrip().startswith("{"):
+        document = _json_document(source)
+        if document is not None:
+            return [document]
     try:
         documents = list(_Reader(source).documents())
     except yaml.YAMLError as error:
@@ -164,6 +169,30 @@ def read_text(text: str, name: str | None = None) -> list[Document]:
     except RecursionError:
         raise InputError(Problem(message="nested too deeply", file=name)) from None
     return documents
+
+
+def _json_document(source: Source) -> Document | None:
+    """A text that is one JSON object; ``None`` when it is not, and YAML's reader shall say why.
+
+    JSON is not quite YAML: it has keys of any length and characters in two halves.
+    """
+    try:
+        data = json.loads(source.text, object_pairs_hook=_distinct, parse_constant=_refuse)
+    except ValueError:
+        return None
+    line = source.text[: source.text.index("{")].count("\n") + 1
+    return Document(data, source, line=line, span=(0, len(source.text)))
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        raise ValueError("a key twice")
+    return data
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity are JavaScript's, not JSON's
 
 
 def _syntax_problem(error: yaml.YAMLError, name: str | None) -> Problem:

@@ -5,7 +5,7 @@ Mirrors: staging/src/k8s.io/api/core/v1/types.go (Affinity and NodeSelector).
 
 from kubesim.api.corev1.enums import NodeSelectorOperator
 from kubesim.api.metav1 import LabelSelector
-from kubesim.api.model import Int32, KubeModel, Unsimulated
+from kubesim.api.model import Int32, KubeModel
 
 
 class NodeSelectorRequirement(KubeModel):
@@ -79,5 +79,5 @@ class Affinity(KubeModel):
     """All affinities of a pod."""
 
     node_affinity: NodeAffinity | None = None
-    pod_affinity: Unsimulated[PodAffinity | None] = None
-    pod_anti_affinity: Unsimulated[PodAntiAffinity | None] = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None

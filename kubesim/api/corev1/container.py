@@ -15,10 +15,10 @@ class ContainerPort(KubeModel):
     """A port the container listens on."""
 
     name: str | None = None
-    host_port: Unsimulated[Int32 | None] = None
+    host_port: Int32 | None = None
     container_port: Int32
     protocol: Protocol | None = None
-    host_ip: Unsimulated[str | None] = None
+    host_ip: str | None = None
 
 
 class ContainerResizePolicy(KubeModel):

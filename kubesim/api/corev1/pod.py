@@ -102,13 +102,13 @@ class PodSpec(KubeModel):
     enable_service_links: Unsimulated[Bool | None] = None
     preemption_policy: PreemptionPolicy | None = None
     overhead: FrozenMap[str, Quantity] = FrozenMap()
-    topology_spread_constraints: Unsimulated[tuple[TopologySpreadConstraint, ...]] = ()
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
     set_hostname_as_fqdn: Unsimulated[Bool | None] = None
     os: Unsimulated[PodOS | None] = None
     host_users: Unsimulated[Bool | None] = None
     scheduling_gates: tuple[PodSchedulingGate, ...] = ()
     resource_claims: Unsimulated[tuple[PodResourceClaim, ...]] = ()
-    resources: Unsimulated[ResourceRequirements | None] = None
+    resources: ResourceRequirements | None = None
     hostname_override: Unsimulated[str | None] = None
     scheduling_group: Unsimulated[PodSchedulingGroup | None] = None
 
