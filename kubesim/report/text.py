@@ -21,16 +21,19 @@ from kubesim.telemetry.startup import PHASES, TOTAL
 
 REPORT_WIDTH = 120
 PODS_SHOWN = 40
+NODES_SHOWN = 24
 NANO = 1_000_000_000
 
 
 def render(run: Run) -> RenderableType:
     """The whole report."""
     parts: list[RenderableType] = [_head(run)]
-    parts += _section("Nodes", nodes_table(run))
+    many = len(run.nodes) > NODES_SHOWN
+    parts += _section("Nodes", pools_table(run) if many else nodes_table(run))
     parts += _section("Pods", pods_table(run), reasons(run))
     parts += _section("How a pod starts, phase by phase", startup_table(run), _startup_note(run))
-    parts += _section("Services", services_table(run))
+    if len(run.services):
+        parts += _section("Services", services_table(run))
     if len(run.refused):
         parts += _section("Refused by the API server", _refused_table(run))
     if run.expectations:
@@ -63,6 +66,25 @@ def nodes_table(run: Run) -> RichTable:
             f"{node['cpu_requested_m']}m ({share} %)",
             _mib(node["memory_peak"]),
             f"${node['cost_nano_usd'] / NANO:.4f}",
+        )
+    return table
+
+
+def pools_table(run: Run) -> RichTable:
+    """One line a pool, for clusters of many nodes."""
+    table = _table("POOL", ">NODES", ">READY", ">PODS", ">CPU REQUESTED", ">COST")
+    for pool in dict.fromkeys(node["pool"] for node in run.nodes):
+        nodes = [node for node in run.nodes if node["pool"] == pool]
+        requested = sum(node["cpu_requested_m"] for node in nodes)
+        share = 100 * requested // max(sum(node["cpu_allocatable_m"] for node in nodes), 1)
+        ready = sum(node["ready"] for node in nodes)
+        table.add_row(
+            pool,
+            str(len(nodes)),
+            _coloured(str(ready), good=ready == len(nodes)),
+            str(sum(node["pods"] for node in nodes)),
+            f"{requested}m ({share} %)",
+            f"${sum(node['cost_nano_usd'] for node in nodes) / NANO:.4f}",
         )
     return table
 
