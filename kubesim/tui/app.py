@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -32,6 +33,7 @@ from kubesim.tui.theme import NIGHT
 from kubesim.tui.transport import TICKS_PER_SECOND, Motion, Transport
 from kubesim.tui.views import NAMESPACES, PODS
 from kubesim.tui.widgets import Browser, LinesView, Prompt, ScrollingLines, SheetTable
+from kubesim.tui.widgets.prompt import Mode
 
 NARROW_BELOW = 110
 TILES_WIDTH = 34
@@ -105,9 +107,9 @@ class PlayApp(App[None]):
         self.browser.table.focus()
         self.set_interval(1 / TICKS_PER_SECOND, self._tick)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """The terminal has another size."""
-        self.screen_stack[0].set_class(self.size.width < NARROW_BELOW, "-narrow")
+        self.screen_stack[0].set_class(event.size.width < NARROW_BELOW, "-narrow")
         self.call_after_refresh(self.redraw)
 
     def _tick(self) -> None:
@@ -242,7 +244,7 @@ class PlayApp(App[None]):
 
     def action_help(self) -> None:
         """All keys."""
-        self.push_screen(Overlay("help", help_lines()))
+        self.push_screen(Overlay("help", help_lines(self.size.width)))
 
     def action_leave(self) -> None:
         """One step back."""
@@ -254,12 +256,17 @@ class PlayApp(App[None]):
 
     def action_command(self) -> None:
         """Type a command."""
-        self._prompt.open("command")
+        self._open_prompt("command")
 
     def action_filter(self) -> None:
         """Type a filter."""
         if self.browser.page is None:
-            self._prompt.open("filter", self.browser.filter)
+            self._open_prompt("filter", self.browser.filter)
+
+    def _open_prompt(self, mode: Mode, text: str = "") -> None:
+        # It takes the ticker's line, so that nothing else moves.
+        self._ticker.display = False
+        self._prompt.open(mode, text)
 
     def _subject(self) -> Ref | None:
         ref = self.browser.subject
@@ -279,6 +286,7 @@ class PlayApp(App[None]):
 
     def _focus_browser(self) -> None:
         browser = self.browser
+        self._ticker.display = True
         (browser.table if browser.page is None else browser.reader).focus()
         browser.draw()
 

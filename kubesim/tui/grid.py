@@ -14,14 +14,17 @@ from itertools import groupby
 
 from kubesim.api.corev1 import Node, Pod
 from kubesim.telemetry.build import node_row
-from kubesim.tui.ink import EMPTY, Line, Span, Tone, bar, column, crop, fit, spread
-from kubesim.tui.podview import Stage, pod_glyph, pod_stage
+from kubesim.tui.ink import EMPTY, Line, Span, Tone, column, crop, fit, meter, spread, width_of
+from kubesim.tui.podview import TONES, Stage, pod_glyph, pod_stage
 from kubesim.tui.scene import Scene, handler_of, is_wasm
 from kubesim.tui.tables import load_tone
 from kubesim.tui.views import pods_by_node
 
 Glyph = tuple[Stage, bool]
 """A pod as the grid shows it: its stage, and whether it is Wasm."""
+
+
+COMPACT_WIDTH = 34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ def grid_lines(
     ordered = sorted(tiles, key=lambda tile: (tile.pool, _natural(tile.name)))
     pools = [(pool, list(group)) for pool, group in groupby(ordered, key=lambda tile: tile.pool)]
     tail = _unplaced(unplaced, width)
+    legend = _legend([glyph for tile in ordered for glyph in tile.pods] + list(unplaced))
     lines: list[Line] = []
     for form in FORMS:
         lines = []
@@ -103,8 +107,9 @@ def grid_lines(
         lines.extend(tail)
         if len(lines) <= height:
             break
-    return lines
-
+    if legend and len(lines) + len(legend) < height:
+        # At the bottom, where a legend is looked for.
+        lines += [EMPTY] * (height - len(lines) - len(XX
 
 def _natural(name: str) -> tuple[str, int]:
     """``node-10`` after ``node-9``."""
@@ -132,7 +137,7 @@ def _full(members: Sequence[Tile], width: int, marked: str) -> list[Line]:
         lines.append(spread(((" ", "text"), name), (tile.state,), width))
         load: Line = (
             (" cpu ", "dim"),
-            *_meter(tile, bar_width),
+            *meter(tile.cpu_share, bar_width, load_tone(tile.cpu_share)),
             (f" {tile.cpu_share:4.0%}", load_tone(tile.cpu_share)),
         )
         lines.append(crop(load, width))
@@ -142,22 +147,32 @@ def _full(members: Sequence[Tile], width: int, marked: str) -> list[Line]:
 
 
 def _compact(members: Sequence[Tile], width: int, marked: str) -> list[Line]:
-    """One line a node: name, a short bar, its pods."""
-    names = min(max(len(tile.name) for tile in members), max(width // 3, 8))
-    bar_width = 6 if width >= 30 else 4
+    """One line a node, side by side where there is room: name, a short bar, its pods."""
+    columns = max(width // COMPACT_WIDTH, 1)
+    width //= columns
+    cells = [_compact_tile(members, tile, width, marked) for tile in members]
+    rows = -(-len(cells) // columns)
     lines: list[Line] = []
-    for tile in members:
-        tone: Tone = "cursor" if tile.name == marked else _name_tone(tile)
-        head: Line = (
-            (" ", "text"),
-            (fit(tile.name, names), tone),
-            (" ", "text"),
-            *_meter(tile, bar_width),
-            (" ", "text"),
-        )
-        room = width - names - bar_width - 3
-        lines.append((*head, *_pod_spans(tile.pods, room)))
+    for row in range(rows):
+        spans: list[Span] = []
+        for cell in cells[row::rows]:
+            spans += [*cell, (" " * (width - width_of(cell)), "text")]
+        lines.append(tuple(spans))
     return lines
+
+
+def _compact_tile(members: Sequence[Tile], tile: Tile, width: int, marked: str) -> Line:
+    names = min(max(len(other.name) for other in members), max(width // 3, 8))
+    bar_width = 6 if width >= 30 else 4
+    tone: Tone = "cursor" if tile.name == marked else _name_tone(tile)
+    return (
+        (" ", "text"),
+        (fit(tile.name, names), tone),
+        (" ", "text"),
+        *meter(tile.cpu_share, bar_width, load_tone(tile.cpu_share)),
+        (" ", "text"),
+        *_pod_spans(tile.pods, width - names - bar_width - 4),
+    )
 
 
 def _heat(step: int) -> Callable[[Sequence[Tile], int, str], list[Line]]:
@@ -188,14 +203,14 @@ FORMS: tuple[Callable[[Sequence[Tile], int, str], list[Line]], ...] = (
 def _cell(tile: Tile, *, marked: bool) -> Span:
     if not tile.ready:
         return "✗", "bad"
-    glyph = column(tile.cpu_share) if tile.cpu_share > 0 else "·"
+    glyph = column(tile.cpu_share) if tile.cpu_share > 0 else "▁"
     if marked:
         return glyph, "cursor"
     if tile.cordoned:
         return glyph, "warn"
     wasm = sum(is_wasm_pod for _, is_wasm_pod in tile.pods)
     if not tile.pods:
-        return glyph, "dim"
+        return glyph, "faint"
     return glyph, "wasm" if wasm * 2 > len(tile.pods) else "container"
 
 
@@ -205,12 +220,6 @@ def merged(spans: Iterable[Span]) -> Line:
         ("".join(text for text, _ in group), tone)
         for tone, group in groupby(spans, key=lambda span: span[1])
     )
-
-
-def _meter(tile: Tile, width: int) -> Line:
-    filled = bar(tile.cpu_share, width)
-    used = filled.rstrip(" ")
-    return ((used, load_tone(tile.cpu_share)), ("·" * (width - len(used)), "faint"))
 
 
 def _name_tone(tile: Tile) -> Tone:
@@ -232,3 +241,19 @@ def _unplaced(pods: Sequence[Glyph], width: int) -> list[Line]:
     counts = Counter(stage for stage, _ in pods)
     text = f"{sum(counts.values())} without a node "
     return [((text, "warn"), *_pod_spans(pods, width - len(text)))]
+
+
+def _legend(pods: Sequence[Glyph]) -> list[Line]:
+    """What the glyphs mean, and how many there are of each."""
+    counts = Counter(pods)
+    lines: list[Line] = []
+    for stage in Stage:
+        containers, wasm = counts[stage, False], counts[stage, True]
+        if containers + wasm == 0:
+            continue
+        spans: list[Span] = [("  ", "text")]
+        for count, is_wasm_pod in ((containers, False), (wasm, True)):
+            glyph, tone = pod_glyph(stage, wasm=is_wasm_pod)
+            spans += [(glyph if count else " ", tone), (f" {count or '':<5}", "text")]
+        lines.append((*spans, (stage.value, TONES[stage])))
+    return [(("  Linux  Wasm", "dim"),), *lines] if lines else []

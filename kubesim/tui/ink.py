@@ -30,6 +30,7 @@ HEIGHTHS = " ▁▂▃▄▅▆▇█"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 EMPTY: Line = ()
+FIELD_WIDTH = 16
 
 
 def printable(text: str) -> str:
@@ -101,6 +102,12 @@ def bar(share: float, width: int) -> str:
     return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(width)
 
 
+def meter(share: float, width: int, tone: Tone) -> Line:
+    """A bar with its empty part dotted."""
+    used = bar(share, width).rstrip(" ")
+    return ((used, tone), ("·" * (width - len(used)), "faint"))
+
+
 def column(share: float) -> str:
     """One column of a bar chart: how full, in eighths of a line's height."""
     if share <= 0:
@@ -108,9 +115,9 @@ def column(share: float) -> str:
     return HEIGHTHS[min(max(round(share * 8), 1), 8)]
 
 
-def field(name: str, value: str | Sequence[Span], *, width: int = 14) -> Line:
+def field(name: str, value: str | Sequence[Span]) -> Line:
     """One ``Name:  value`` line of a description."""
-    head: Span = (f"{name}:".ljust(width), "dim")
+    head: Span = (f"{name}:".ljust(FIELD_WIDTH), "dim")
     if isinstance(value, str):
         return (head, (printable(value), "text"))
     return (head, *value)

@@ -31,15 +31,15 @@ TIME, LOOK, MOVE = "Time", "Look", "Move"
 
 KEYS = (
     Key("space", "play_pause", "space", "play or pause", TIME),
-    Key("n,full_stop", "seek", "n .", "step to the next thing that happens in the cluster", TIME),
+    Key("n,full_stop", "seek", "n .", "step to the next thing that happens", TIME),
     Key("s", "ahead(1)", "s", "step one second ahead", TIME),
     Key("S", "ahead(10)", "S", "step ten seconds ahead", TIME),
     Key("plus,equals_sign,right_square_bracket", "faster", "+ ]", "play faster", TIME),
     Key("minus,left_square_bracket", "slower", "- [", "play slower", TIME),
     Key("e", "to_end", "e", "run to the end", TIME),
-    Key("v", "verdict", "v", "what was expected, and the digest (when it is over)", TIME),
-    Key("colon", "command", ":", "a command: a kind (pods, svc, ...), to, speed, q", LOOK),
-    Key("slash", "filter", "/", "show only what matches (regular expression, ! inverts)", LOOK),
+    Key("v", "verdict", "v", "the verdict and the digest, at the end", TIME),
+    Key("colon", "command", ":", "a command, see below", LOOK),
+    Key("slash", "filter", "/", "filter: a regular expression, ! inverts", LOOK),
     Key("enter", "describe", "enter", "describe what is selected", LOOK),
     Key("d", "describe", "d", "describe what is selected", LOOK),
     Key("l", "logs", "l", "the log of the selected pod", LOOK),
@@ -63,10 +63,9 @@ MOVES = (
 )
 
 COMMANDS = (
-    ("pods, nodes, svc, deploy, rs, events, ns", "a view; any other kind works too"),
-    ("pods NAMESPACE", "a view of one namespace (all: every namespace)"),
+    ("pods [NAMESPACE]", "also nodes, svc, deploy, rs, events, ns, any kind"),
     ("to 1m30s", "run until then and pause"),
-    ("speed 20", "virtual seconds a second (max: as fast as it goes)"),
+    ("speed 20", "virtual seconds a second, or max"),
     ("verdict, help, q", "as the keys v, ?, q"),
 )
 

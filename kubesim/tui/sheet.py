@@ -16,7 +16,6 @@ from kubesim.tui.scene import Ref
 
 GAP = 2
 MOST_SPARE = 6
-LEAST_FLEXIBLE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +26,13 @@ class Column:
         name: Its title.
         right: Whether it is flush right.
         rank: In which order it gives way when there is no room; 0 never does.
-        flexible: Whether its texts may be cut.
+        least: To how many columns its texts may be cut; 0 when they may not.
     """
 
     name: str
     right: bool = False
     rank: int = 0
-    flexible: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +97,13 @@ def _total(shown: list[int], widths: list[int]) -> int:
 
 def _least(sheet: Sheet, shown: list[int], widths: list[int]) -> int:
     """How narrow these columns can be."""
-    cut = [
-        min(width, LEAST_FLEXIBLE) if sheet.columns[index].flexible else width
-        for index, width in enumerate(widths)
-    ]
+    cut = [min(width, sheet.columns[index].least or width) for index, width in enumerate(widths)]
     return _total(shown, cut)
 
 
 def _cut(sheet: Sheet, shown: list[int], widths: list[int], width: int) -> None:
-    """Take what is too much from the flexible columns, the widest first."""
-    flexible = [index for index in shown if sheet.columns[index].flexible] or [shown[-1]]
+    """Take what is too much from the columns that may be cut, the widest first."""
+    flexible = [index for index in shown if sheet.columns[index].least]
     for index in sorted(flexible, key=lambda index: -widths[index]):
-        excess = _total(shown, widths) - width
-        if excess <= 0:
-            return
-        widths[index] = max(widths[index] - excess, min(widths[index], LEAST_FLEXIBLE))
+        excess = max(_total(shown, widths) - width, 0)
+        widths[index] = max(widths[index] - excess, min(widths[index], sheet.columns[index].least))

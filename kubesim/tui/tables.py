@@ -26,8 +26,8 @@ NONE = "<none>"
 LATEST_EVENTS = 2000
 
 NAMESPACE = Column("NAMESPACE", rank=5)
-NAME = Column("NAME", flexible=True)
-AGE = Column("AGE", right=True, rank=2)
+NAME = Column("NAME", least=26)
+AGE = Column("AGE", right=True, rank=3)
 
 POD_COLUMNS = (
     NAMESPACE,
@@ -35,12 +35,12 @@ POD_COLUMNS = (
     Column("READY"),
     Column("STATUS"),
     Column("RESTARTS", right=True, rank=4),
-    Column("NODE", rank=1),
-    Column("RUNTIME", rank=3),
+    Column("NODE", rank=2),
+    Column("RUNTIME", rank=1),
     AGE,
 )
 NODE_COLUMNS = (
-    Column("NAME", flexible=True),
+    Column("NAME", least=20),
     Column("STATUS"),
     Column("POOL", rank=5),
     Column("RUNTIMES", rank=4),
@@ -66,8 +66,8 @@ EVENT_COLUMNS = (
     Column("TIME"),
     Column("TYPE", rank=3),
     Column("REASON"),
-    Column("OBJECT", rank=2, flexible=True),
-    Column("MESSAGE", flexible=True),
+    Column("OBJECT", least=20),
+    Column("MESSAGE", least=40),
 )
 
 
@@ -231,7 +231,7 @@ def event_tone(kind: str) -> Tone:
 
 def namespaces_sheet(namespaces: Iterable[Namespace], wall_ns: int) -> Sheet:
     """Namespaces."""
-    columns = (Column("NAME", flexible=True), Column("STATUS"), AGE)
+    columns = (Column("NAME", least=20), Column("STATUS"), AGE)
     rows = []
     for item in namespaces:
         phase = item.status.phase or "Active"
@@ -258,10 +258,10 @@ def objects_sheet(title: str, objects: Sequence[KubeObject], wall_ns: int) -> Sh
 
 def memory(amount_bytes: int) -> str:
     """Bytes for people: ``512Mi``, ``7.5Gi``."""
-    gibi, mebi = 2**30, 2**20
-    if amount_bytes >= gibi:
-        return f"{amount_bytes / gibi:.3g}Gi"
-    return f"{amount_bytes // mebi}Mi"
+    for unit, suffix in ((2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki")):
+        if amount_bytes >= unit:
+            return f"{amount_bytes / unit:.3g}{suffix}"
+    return str(amount_bytes)
 
 
 def _age(obj: KubeObject, wall_ns: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubesim.api.corev1 import Node, Pod
 from kubesim.telemetry.build import node_row
 from kubesim.tui.describe.parts import condition_lines, identity_lines, listed, small_table
-from kubesim.tui.ink import EMPTY, Line, Span, bar, field, heading
+from kubesim.tui.ink import EMPTY, Line, Span, field, heading, meter
 from kubesim.tui.podview import pod_glyph, pod_stage, pod_status, status_tone
 from kubesim.tui.scene import Scene, handler_of, is_wasm
 from kubesim.tui.tables import load_tone, memory, node_status
@@ -53,7 +53,7 @@ def _load(name: str, used: int, there: int, unit: str) -> Line:
     share = used / there if there else 0.0
     return (
         (f"  {name:<8}", "text"),
-        (bar(share, 24), load_tone(share)),
+        *meter(share, 24, load_tone(share)),
         (f" {share:5.1%}", load_tone(share)),
         (f"  {used:,} of {there:,}{unit}", "dim"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from kubesim.api.corev1 import NodeCondition, PodCondition
 from kubesim.api.metav1 import KubeObject, controller_of
 from kubesim.tui import clock
-from kubesim.tui.ink import Line, Span, Tone, field, fit, heading, printable, wrap
+from kubesim.tui.ink import FIELD_WIDTH, Line, Span, Tone, field, fit, heading, printable, wrap
 from kubesim.tui.scene import Happening
 from kubesim.tui.tables import event_tone
 
@@ -31,7 +31,7 @@ def identity_lines(obj: KubeObject, wall_ns: int, width: int) -> list[Line]:
 
 def listed(name: str, values: Iterable[str], width: int) -> list[Line]:
     """A field with several values: side by side, in as many lines as they need."""
-    head = 14
+    head = FIELD_WIDTH
     rows = [""]
     for value in values:
         text = fit(value, width - head).rstrip() if len(value) > width - head else value

@@ -11,7 +11,7 @@ from kubesim.telemetry.startup import TOTAL
 from kubesim.tui import clock
 from kubesim.tui.describe.parts import condition_lines, identity_lines, listed
 from kubesim.tui.describe.startup import startup_lines
-from kubesim.tui.ink import EMPTY, Line, Span, field, heading, printable, wrap
+from kubesim.tui.ink import EMPTY, FIELD_WIDTH, Line, Span, field, heading, printable, wrap
 from kubesim.tui.podview import pod_glyph, pod_readiness, pod_stage, pod_status, status_tone
 from kubesim.tui.scene import Scene, handler_of, is_wasm
 
@@ -55,7 +55,10 @@ def _head(scene: Scene, pod: Pod, width: int) -> list[Line]:
     ]
     _, message = pod_reason(pod)
     if message:
-        lines += [((" " * 14, "text"), *line) for line in wrap(message, width - 14, "warn")]
+        lines += [
+            ((" " * FIELD_WIDTH, "text"), *line)
+            for line in wrap(message, width - FIELD_WIDTH, "warn")
+        ]
     if pod.status.pod_ip:
         lines.append(field("IP", pod.status.pod_ip))
     lines.append(field("QoS Class", pod.status.qos_class or pod_qos(pod.spec)))

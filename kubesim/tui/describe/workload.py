@@ -6,7 +6,7 @@ from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Pod
 from kubesim.api.metav1 import controller_of
 from kubesim.tui.describe.parts import identity_lines, listed, small_table
-from kubesim.tui.ink import EMPTY, Line, Span, bar, field, heading
+from kubesim.tui.ink import EMPTY, Line, Span, field, heading, meter
 from kubesim.tui.podview import images, pod_glyph, pod_stage, pod_status, status_tone
 from kubesim.tui.scene import Scene, handler_of, is_wasm
 
@@ -26,7 +26,7 @@ def workload_lines(scene: Scene, workload: Deployment | ReplicaSet, width: int) 
     if template.runtime_class_name:
         lines.append(field("RuntimeClass", template.runtime_class_name))
     counts: list[Span] = [
-        (bar(share, 20), "ok" if ready >= wanted else "warn"),
+        *meter(share, 20, "ok" if ready >= wanted else "warn"),
         (f" {ready} ready of {wanted} wanted, {status.replicas or 0} there", "text"),
     ]
     lines += [field("Replicas", counts), EMPTY, heading("Pods", str(len(pods)))]

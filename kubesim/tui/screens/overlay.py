@@ -13,7 +13,7 @@ from typing_extensions import override
 from kubesim.tui.ink import Line, width_of
 from kubesim.tui.widgets import ScrollingLines
 
-FRAME = 6  # border, padding and scroll bar
+FRAME = 8  # border, padding and scroll bar
 
 
 class Overlay(ModalScreen[None]):

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from kubesim.sim.time import human
 from kubesim.telemetry import ExpectationResult, Run
 from kubesim.tui import clock
-from kubesim.tui.ink import EMPTY, Line, field, heading, wrap
+from kubesim.tui.ink import EMPTY, Line, field, heading, width_of, wrap
 from kubesim.tui.keys import COMMANDS, KEYS, LOOK, MOVE, MOVES, TIME
 from kubesim.tui.podview import TONES, Stage, pod_glyph
 
 NARROWEST = 40
 WIDEST = 96
+TWO_COLUMNS = 124
 
 
-def help_lines() -> list[Line]:
-    """All keys, commands and glyphs."""
-    lines: list[Line] = []
-    for group in (TIME, LOOK, MOVE):
-        lines.append(heading(group))
-        entries = dict.fromkeys((key.shown, key.does) for key in KEYS if key.group == group)
-        if group == MOVE:
-            entries = {**dict.fromkeys(MOVES), **entries}
-        lines += [_entry(shown, does) for shown, does in entries]
-        lines.append(EMPTY)
-    lines.append(heading("Commands"))
-    lines += [_entry(f":{words}", does, width=44) for words, does in COMMANDS]
-    lines += [EMPTY, heading("Pods", "round: containers, edged: Wasm")]
-    for stage in Stage:
-        lines.append(
-            (
-                ("  ", "text"),
-                pod_glyph(stage, wasm=False),
-                (" ", "text"),
-                pod_glyph(stage, wasm=True),
-                (f"  {stage.value}", TONES[stage]),
-            )
-        )
-    return lines
+def help_lines(width: int) -> list[Line]:
+    """All keys, commands and glyphs, in two columns where there is room."""
+    left = [*_keys(TIME), EMPTY, *_keys(MOVE), EMPTY, *_glyphs()]
+    right = [*_keys(LOOK), EMPTY, heading("Commands")]
+    right += [_entry(f":{words}", does, width=18) for words, does in COMMANDS]
+    if width < TWO_COLUMNS:
+        return [*left, EMPTY, *right]
+    column = max(map(width_of, left)) + 4
+    return [
+        (*first, (" " * (column - width_of(first)), "text"), *second)
+        for first, second in zip_longest(left, right, fillvalue=EMPTY)
+    ]
+
+
+def _keys(group: str) -> list[Line]:
+    entries = list(dict.fromkeys((key.shown, key.does) for key in KEYS if key.group == group))
+    if group == MOVE:
+        entries = [*MOVES, *entries]
+    return [heading(group), *(_entry(shown, does) for shown, does in entries)]
+
+
+def _glyphs() -> list[Line]:
+    return [heading("Pods", "round: containers, edged: Wasm"), *map(_glyph, Stage)]
+
+
+def _glyph(stage: Stage) -> Line:
+    return (
+        ("  ", "text"),
+        pod_glyph(stage, wasm=False),
+        (" ", "text"),
+        pod_glyph(stage, wasm=True),
+        (f"  {stage.value}", TONES[stage]),
+    )
 
 
 def _entry(shown: str, does: str, *, width: int = 12) -> Line:
