@@ -210,6 +210,9 @@ def run_process(sim: Sim, work: SimProcess[T]) -> T:
     process = sim.process(work)
     while process.is_alive:
         sim.step()
+    if not process.ok:
+        process.defused = True
+        raise process.value
     return process.value  # type: ignore[no-any-return]
 
 
