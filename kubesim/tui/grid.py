@@ -109,7 +109,9 @@ def grid_lines(
             break
     if legend and len(lines) + len(legend) < height:
         # At the bottom, where a legend is looked for.
-        lines += [EMPTY] * (height - len(lines) - len(XX
+        lines += [EMPTY] * (height - len(lines) - len(legend)) + legend
+    return [crop(line, width) for line in lines]
+
 
 def _natural(name: str) -> tuple[str, int]:
     """``node-10`` after ``node-9``."""
