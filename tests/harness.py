@@ -104,6 +104,49 @@ class Cluster:
         self.api.patch(Pod, f"default/{name}", change, status=True)
 
 
+class PlayedKubelet:
+    """Plays scheduler and kubelet: binds, makes ready after a while, takes away after a while.
+
+    What the recorded cases of real controllers were made with, too.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        ready_s: float = 0.1,
+        delete_s: float = 0.1,
+        stagger_s: float = 0,
+    ) -> None:
+        self._cluster = cluster
+        self._ready_s = ready_s
+        self._delete_s = delete_s
+        self._stagger_s = stagger_s
+        self.seen = 0
+        cluster.client("played").informer(Pod).add_handler(self._changed)
+
+    def _changed(self, old: Pod | None, new: Pod | None) -> None:
+        sim = self._cluster.sim
+        if old is None and new is not None:
+            self.seen += 1
+            if not new.spec.node_name:
+                self._cluster.api.bind(new.key, f"n{self.seen % 5}")
+            ready_s = self._ready_s + self._stagger_s * self.seen
+            sim.call_in(seconds(ready_s), self._ready, new.key, new.name)
+        elif new is not None and old is not None:
+            going = new.metadata.deletion_timestamp is not None
+            if going and old.metadata.deletion_timestamp is None:
+                sim.call_in(seconds(self._delete_s), self._gone, new.key)
+
+    def _ready(self, key: str, name: str) -> None:
+        if self._cluster.exists(Pod, key):
+            self._cluster.set_ready(name, ip=f"10.0.0.{self.seen}")
+
+    def _gone(self, key: str) -> None:
+        if self._cluster.exists(Pod, key):
+            self._cluster.api.delete(Pod, key, grace_period_seconds=0)
+
+
 class NodeUnderTest:
     """One whole node: machine, runtime, kubelet, a registry behind a link of 10 MB/s."""
 
@@ -331,7 +374,7 @@ def _workload(name: str, image: str = "app:1") -> dict[str, Any]:
 
 __all__ = [
     "EPOCH_NS", "MB", "MICROSECOND", "MILLISECOND", "SECOND",
-    "Cluster", "NodeUnderTest",
+    "Cluster", "NodeUnderTest", "PlayedKubelet",
     "bound", "deployment", "image", "node", "pod", "program", "quantities", "replica_set",
     "run_process", "runc", "service",
 ]  # fmt: skip
