@@ -23,7 +23,7 @@ from kubesim.telemetry import Run
 from kubesim.tui import pages
 from kubesim.tui.bars import Status, header_lines, hints_line, ticker_line
 from kubesim.tui.commands import Act, Command, RunTo, SetSpeed, Show, understand
-from kubesim.tui.grid import grid_lines, scene_tiles
+from kubesim.tui.grid import Glyph, Tile, grid_lines, scene_tiles
 from kubesim.tui.keys import KEYS
 from kubesim.tui.pages import Page
 from kubesim.tui.player import Player
@@ -77,6 +77,7 @@ class PlayApp(App[None]):
         self.scene = self.player.scene
         self.failure: Exception | None = None
         self._clock = clock
+        self._grid: tuple[list[Tile], list[Glyph]] = ([], [])
         self._drawn_ns = -1
         self._drawn_s = 0.0
         self._draw_took_s = 0.0
@@ -135,6 +136,7 @@ class PlayApp(App[None]):
         self._drawn_ns = self.scene.now_ns
         self._draw_bars()
         self.browser.draw()
+        self._grid = scene_tiles(self.scene)
         self._draw_tiles()
         self._drawn_s = self._clock()
         self._draw_took_s = self._drawn_s - began_s
@@ -161,7 +163,7 @@ class PlayApp(App[None]):
         narrow = self.screen_stack[0].has_class("-narrow")
         width = self.size.width - 4 if narrow else TILES_WIDTH
         height = NARROW_TILES_HEIGHT if narrow else max(self._tiles.size.height, 1)
-        tiles, unplaced = scene_tiles(self.scene)
+        tiles, unplaced = self._grid
         marked = self.browser.node_of_subject
         self._tiles.border_title = escape(f"nodes[{len(tiles)}]")
         lines = grid_lines(tiles, unplaced, width=width, height=height, marked=marked)

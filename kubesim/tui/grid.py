@@ -132,7 +132,7 @@ def _pool_line(pool: str, members: Sequence[Tile], width: int) -> Line:
 def _full(members: Sequence[Tile], width: int, marked: str) -> list[Line]:
     """Three lines a node: name and state, CPU bar, pods; a fourth one between neighbours."""
     lines: list[Line] = []
-    bar_width = max(width - 13, 4)
+    bar_width = max(width - 10, 4)
     for tile in members:
         count: Span = (f"{len(tile.pods)} pod{'' if len(tile.pods) == 1 else 's'}", "dim")
         name: Span = (tile.name, "cursor" if tile.name == marked else "bold")

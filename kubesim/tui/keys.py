@@ -59,6 +59,7 @@ KEYS = (
 MOVES = (
     ("j k ↓ ↑", "one line down or up"),
     ("^d ^u", "half a page down or up (also page keys)"),
+    ("← →", "a page sideways, where it is wider than the screen"),
     ("g G", "to the top or the bottom (also home, end)"),
 )
 

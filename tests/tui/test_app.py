@@ -320,6 +320,17 @@ async def test_the_cursor_stays_on_its_pod(app: PlayApp, wait) -> None:
         assert 11 == app.browser.table.cursor
 
 
+async def test_looking_elsewhere_is_not_undone(app: PlayApp, wait) -> None:
+    """What was scrolled into sight stays there while the run goes on."""
+    async with app.run_test(size=(140, 14)) as pilot:
+        await run_to(app, pilot, 3, wait)
+        app.browser.table.scroll_to(0, 2, animate=False)
+        await run_to(app, pilot, 5, wait)
+
+        assert 2 == app.browser.table.scroll_offset.y
+        assert 0 == app.browser.table.cursor
+
+
 async def test_help_and_verdict_lie_over_the_screen(app: PlayApp) -> None:
     """The help opens and closes; the verdict waits for the end."""
     async with app.run_test(size=SIZE) as pilot:

@@ -62,15 +62,17 @@ class SheetTable(ScrollView, can_focus=True):
         same = sheet.title == self.sheet.title
         if same and sheet.rows == self.sheet.rows:
             return
-        before = self.selected if same else None
+        before, was = self.selected, self.cursor
         self.sheet = sheet
         self.cursor = self._position(before) if same else 0
         self._lay_out()
         if not same:
             self.scroll_to(0, 0, animate=False)
-        self._keep_in_sight()
+        elif self.cursor != was:
+            self._keep_in_sight()
         self.refresh()
-        self.post_message(self.Moved())
+        if self.selected != before:
+            self.post_message(self.Moved())
 
     def _position(self, ref: Ref | None) -> int:
         rows = self.sheet.rows
