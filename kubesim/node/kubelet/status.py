@@ -107,7 +107,7 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
         name=container.name,
         state=state,
         last_state=last_state,
-        ready=running or _succeeded_init(container, pod, state),
+        ready=_is_ready(container, pod, state),
         started=running,
         restart_count=latest.attempt if latest else 0,
         image=container.image or "",
@@ -116,9 +116,11 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
     )
 
 
-def _succeeded_init(container: Container, pod: Pod, state: ContainerState) -> bool:
-    done = state.terminated is not None and state.terminated.exit_code == 0
-    return done and container in pod.spec.init_containers
+def _is_ready(container: Container, pod: Pod, state: ContainerState) -> bool:
+    """A container is ready when it runs, an init container when it has done its work."""
+    if container in pod.spec.init_containers:
+        return state.terminated is not None and state.terminated.exit_code == 0
+    return state.running is not None
 
 
 def _waiting(reason: str, message: str) -> ContainerState:
