@@ -89,17 +89,24 @@ class LiveRun:
     def advance(self, until_ns: int) -> None:
         """Let time pass until then, or until the run's end."""
         until_ns = min(until_ns, self.end_ns)
-        simulation = self.simulation
-        while self._watching and simulation.sim.now < until_ns:
-            upcoming_ns = simulation.sim.next_event_ns
-            if upcoming_ns is None or upcoming_ns > until_ns:
+        while self._watching:
+            look_ns = self._next_look_ns()
+            if look_ns is None or look_ns > until_ns:
                 break
-            look_ns = next_grid_point(max(upcoming_ns - 1, 0), period_ns=LOOK_PERIOD_NS)
-            simulation.run_until(min(look_ns, until_ns))
-            if simulation.sim.now == look_ns:
-                self._look()
-        if simulation.sim.now < until_ns:
-            simulation.run_until(until_ns)
+            self.simulation.run_until(look_ns)
+            self._look()
+        if self.now_ns < until_ns:
+            self.simulation.run_until(until_ns)
+
+    def _next_look_ns(self) -> int | None:
+        """The grid point after the next thing that happens; the same in however many steps."""
+        if self.observer.facts_seen != self._looked_at:
+            since_ns: int | None = self.now_ns
+        else:
+            since_ns = self.simulation.sim.next_event_ns
+        if since_ns is None:
+            return None
+        return next_grid_point(max(since_ns - 1, 0), period_ns=LOOK_PERIOD_NS)
 
     def finish(self) -> Run:
         """Judge, and make a Run of what there is."""

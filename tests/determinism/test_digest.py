@@ -44,9 +44,11 @@ def test_another_seed(mixed_pool: Run) -> None:
 
 @pytest.mark.parametrize("step_ns", [7 * SECOND, 333 * MILLISECOND])
 def test_steps_do_not_matter(step_ns: int, mixed_pool: Run) -> None:
-    """A run that is stopped and looked at every so often is the same run."""
+    """A run that is stopped and looked at every so often is the same run, with the same verdicts."""
     live = LiveRun(Scenario.load("mixed-pool"), seed=7)
     while not live.over:
         live.advance(live.now_ns + step_ns)
         live.view.pods()
-    assert mixed_pool.digest == live.finish().digest
+    run = live.finish()
+    assert mixed_pool.digest == run.digest
+    assert mixed_pool.expectations == run.expectations

@@ -71,9 +71,6 @@ def test_a_stepped_run_is_the_run(scenario: Scenario, digest: str) -> None:
     assert digest == player.outcome.digest
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a live run looks at expectations later when it is advanced in steps"
-)
 @pytest.mark.parametrize("step_ns", [millis(37), millis(333)])
 def test_a_played_run_has_the_run_s_verdicts(scenario: Scenario, step_ns: int) -> None:
     """What was expected is judged at the same instants, wherever time was stopped."""
