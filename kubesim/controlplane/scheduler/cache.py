@@ -208,9 +208,11 @@ class Cache:
         new = self.pod_infos.of(pod)
         info = self._nodes[node_name]
         if new.signature is old.signature:
-            # A status changes nothing that is counted, so the pod keeps its position.
+            # A status changes nothing that is counted, so the pod keeps its position. Whether a
+            # pod is going and since when it runs matter to spreading and to preemption.
+            started = pod.status.start_time != old.pod.status.start_time
             old.pod = pod
-            if pod.metadata.deletion_timestamp is not None:
+            if started or pod.metadata.deletion_timestamp is not None:
                 self._touch(info)
             return
         info.remove_pod(old.uid)

@@ -9,11 +9,14 @@ Invariant: row ``i`` is ``cache.node_infos[i]`` as it is now, whenever ``sync`` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
+from kubesim.controlplane.scheduler.nominator import PodNominator
 
 Ints = NDArray[np.int64]
 
@@ -25,14 +28,16 @@ class Columns:
 
     Args:
         cache: The cache that they follow.
+        nominator: Who waits for which node; a nomination is a change of the node's row.
 
     Attributes:
         structure: Changes whenever the rows themselves were rebuilt.
         changes: The rows that changed since the last rebuilding, in order.
     """
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, nominator: PodNominator) -> None:
         self._cache = cache
+        self._nominator = nominator
         self._row_of: dict[str, int] = {}
         self.structure = -1
         self.changes: list[int] = []
@@ -51,6 +56,35 @@ class Columns:
                     self._write_pods(row)
                     self.changes.append(row)
         cache.touched.clear()
+        if self._nominator.touched:
+            rows = (self._row_of.get(name) for name in self._nominator.touched)
+            self.changes.extend(row for row in rows if row is not None)
+            self._nominator.touched.clear()
+
+    def scalar(self, name: str) -> tuple[Ints, Ints]:
+        """How much of an extended resource (or another scalar) there is, and how much is taken."""
+        column = self._scalars.get(name)
+        if column is None:
+            nodes = self._cache.node_infos
+            has = [node.allocatable.scalars.get(name, 0) for node in nodes]
+            used = [node.requested.scalars.get(name, 0) for node in nodes]
+            column = (np.array(has, dtype=np.int64), np.array(used, dtype=np.int64))
+            self._scalars[name] = column
+        return column
+
+    def row(self, node_name: str) -> int | None:
+        """The row of a node."""
+        return self._row_of.get(node_name)
+
+    @property
+    def nodes(self) -> Sequence[NodeInfo]:
+        """The nodes, by row."""
+        return self._cache.node_infos
+
+    @property
+    def lowest_priority(self) -> int:
+        """No pod is less important than this."""
+        return self._cache.pod_infos.lowest_priority
 
     def node(self, row: int) -> NodeInfo:
         """The node of a row."""
@@ -76,6 +110,7 @@ class Columns:
             return np.zeros(count, dtype=np.int64)
 
         self.count = count
+        self._scalars: dict[str, tuple[Ints, Ints]] = {}
         self.cpu, self.memory, self.storage, self.allowed_pods = (column() for _ in range(4))
         self.used_cpu, self.used_memory, self.used_storage = (column() for _ in range(3))
         self.scored_cpu, self.scored_memory, self.pods = (column() for _ in range(3))
@@ -89,3 +124,5 @@ class Columns:
         self.scored_cpu[row] = node.non_zero_milli_cpu
         self.scored_memory[row] = node.non_zero_memory
         self.pods[row] = len(node.pods)
+        for name, (_has, taken) in self._scalars.items():
+            taken[row] = used.scalars.get(name, 0)

@@ -81,15 +81,21 @@ class Counter:
         self._with_deleted = with_deleted
         self._known: dict[int, int] = {}
 
+    def worth(self, signature: PodSignature) -> int:
+        """What a running pod of a signature counts for."""
+        value = self._known.get(signature.index)
+        if value is None:
+            value = self._known[signature.index] = self._contribution(signature)
+        return value
+
     def mend(self, row: int, node: NodeInfo) -> None:
         """The pods of a node changed."""
         known = self._known
         new = 0
         for info in node.pods:
-            signature = info.signature
-            value = known.get(signature.index)
+            value = known.get(info.signature.index)
             if value is None:
-                value = known[signature.index] = self._contribution(signature)
+                value = self.worth(info.signature)
             if value and (self._with_deleted or info.pod.metadata.deletion_timestamp is None):
                 new += value
         delta = new - int(self.values[row])

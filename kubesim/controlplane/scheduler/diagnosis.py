@@ -58,9 +58,10 @@ def fit_error(num_all_nodes: int, diagnosis: Diagnosis) -> str:
 
 def _histogram(num_all_nodes: int, statuses: NodeToStatus) -> list[str]:
     reasons: Counter[str] = Counter()
-    for status in statuses.statuses.values():
-        reasons.update(status.reasons)
-    absent = num_all_nodes - len(statuses.statuses)
+    for status, count in statuses.counted():
+        for reason in status.reasons:
+            reasons[reason] += count
+    absent = num_all_nodes - len(statuses)
     if absent > 0:
         for reason in statuses.absent.reasons:
             reasons[reason] += absent

@@ -61,6 +61,14 @@ class Domains:
         for counter in self.counters:
             counter.mend(row, node)
 
+    def counts(self, signature: PodSignature) -> bool:
+        """Whether a pod of that signature matters to which nodes are refused."""
+        hard = (item.counter for item in self.hard)
+        return any(
+            counter.worth(signature)
+            for counter in (*hard, *self.affinity.near, *self.affinity.apart)
+        )
+
     def mask(self) -> Mask | None:
         """The nodes that no constraint and no term refuses; ``None`` for all."""
         allowed = self.affinity.mask()

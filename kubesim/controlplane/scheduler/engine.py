@@ -33,6 +33,7 @@ from kubesim.controlplane.scheduler.registry import (
 )
 from kubesim.controlplane.scheduler.schedule_one import Attempt, SchedulingAlgorithm
 from kubesim.errors import InputError
+from kubesim.sim import Rng
 
 
 class Engine:
@@ -45,12 +46,13 @@ class Engine:
         binder: The way to the API server; ``None`` when nothing is ever bound.
         registry: The plugins that profiles can name.
         fast: Whether attempts may take the fast path; the decisions are the same.
+        rng: Named random streams; ``None`` takes chance out: the first of all equals wins.
 
     Raises:
         InputError: If the configuration does not make sense.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the scheduler's surroundings
         self,
         *,
         config: KubeSchedulerConfiguration,
@@ -59,7 +61,9 @@ class Engine:
         binder: Binder | None = None,
         registry: Mapping[str, PluginFactory] = DEFAULT_REGISTRY,
         fast: bool = True,
+        rng: Callable[[str], Rng] | None = None,
     ) -> None:
+        self.preemption_rng = rng("kube-scheduler/preemption") if rng is not None else None
         self.config = config
         self.lister = lister
         self.clock = clock
@@ -73,7 +77,7 @@ class Engine:
             if profile.name in self.frameworks:
                 raise InputError(f'duplicate profile with scheduler name "{profile.name}"')
             self.frameworks[profile.name] = self._framework(profile, registry)
-        columns = Columns(self.cache)
+        columns = Columns(self.cache, self.nominator)
         self.algorithm = SchedulingAlgorithm(
             self.cache,
             percentage_of_nodes_to_score=config.percentage_of_nodes_to_score,
@@ -148,6 +152,11 @@ class ProfileHandle:
     def binder(self) -> Binder | None:
         """The way to the API server."""
         return self._engine.binder
+
+    @property
+    def preemption_rng(self) -> Rng | None:
+        """Decides where the search for victims begins, and between equals."""
+        return self._engine.preemption_rng
 
     @property
     def now_ns(self) -> int:

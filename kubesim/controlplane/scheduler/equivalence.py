@@ -13,25 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kubesim.controlplane.scheduler.columns import Columns, Ints
 from kubesim.controlplane.scheduler.domains import Domains
-from kubesim.controlplane.scheduler.framework.podinfo import PodSignature
-from kubesim.controlplane.scheduler.framework.scorers import Scorer, balanced_allocation
-from kubesim.controlplane.scheduler.framework.status import Code, Status
-
-Rows = Ints | slice
-Mask = NDArray[np.bool_]
+from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
+from kubesim.controlplane.scheduler.framework.scorers import Scorer
+from kubesim.controlplane.scheduler.framework.status import Status
+from kubesim.controlplane.scheduler.lacks import Lacks, Mask, Rows
+from kubesim.controlplane.scheduler.nominator import PodNominator
+from kubesim.controlplane.scheduler.victims import RefusedNodes, VictimTable
 
 ALL = slice(None)
-LACKS = (
-    (1, "Too many pods"),
-    (2, "Insufficient cpu"),
-    (4, "Insufficient memory"),
-    (8, "Insufficient ephemeral-storage"),
-)
-FOR_GOOD = 16  # added once for each resource that the node does not have at all
 FEW_ROWS = 6  # up to here plain arithmetic is faster than numpy
 
 
@@ -46,6 +38,9 @@ class ScoringRules:
         cpu_weight: Weight of cpu within NodeResourcesFit.
         memory_weight: Weight of memory within NodeResourcesFit.
         fit: The same score for one node, given cpu and memory in this order.
+        balance: NodeResourcesBalancedAllocation for one node, likewise.
+        balance_alone: Whether only the balance with the pod counts, and not what it changes.
+        ignored: Resources that others take care of.
     """
 
     most_allocated: bool
@@ -54,6 +49,9 @@ class ScoringRules:
     cpu_weight: int
     memory_weight: int
     fit: Scorer
+    balance: Scorer
+    balance_alone: bool
+    ignored: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +60,16 @@ class StaticVerdict:
 
     Attributes:
         ok: Whether a node passes the filters that look at the node only.
-        refusals: The first refusal of these filters; ``None`` where there is none.
+        kinds: Which of ``refusals`` a node got; of no meaning where ``ok``.
+        refusals: What these filters said, each first refusal once.
         scores: The weighted scores that are the same whichever nodes are feasible.
         soft_taints: Raw TaintToleration scores; ``None`` when all are 0.
         preferences: Raw NodeAffinity scores; ``None`` when the plugin is skipped.
     """
 
     ok: Mask
-    refusals: tuple[Status | None, ...]
+    kinds: Ints
+    refusals: tuple[Status, ...]
     scores: Ints
     soft_taints: Ints | None
     preferences: Ints | None
@@ -83,6 +83,7 @@ class EquivalenceClass:
         columns: The nodes.
         rules: How the profile scores.
         static: What depends on the nodes alone.
+        nominator: Who waits for which node.
         domains: What depends on other pods in the same domain; ``None`` when nothing does.
     """
 
@@ -93,80 +94,118 @@ class EquivalenceClass:
         columns: Columns,
         rules: ScoringRules,
         static: StaticVerdict,
+        nominator: PodNominator,
         domains: Domains | None = None,
     ) -> None:
         self.structure = columns.structure
         self.domains = domains
         self.static = static
+        self.victims: VictimTable | None = None
         self._columns = columns
         self._rules = rules
-        wanted = signature.requests
-        self._cpu, self._memory = wanted.milli_cpu, wanted.memory
-        self._storage = wanted.ephemeral_storage
+        self._nominator = nominator
+        self._priority = signature.priority
+        self._lacks = Lacks(signature, columns, rules.ignored)
         self._scored_cpu = signature.score_amounts.get("cpu", 0)
         self._scored_memory = signature.score_amounts.get("memory", 0)
-        self._balanced = bool(self._cpu or self._memory)
+        self._balanced = bool(self._lacks.cpu or self._lacks.memory)
+        self._plain = not self._lacks.scalars and not self._lacks.host_ports
         self._seen = len(columns.changes)
-        self.ok = static.ok & self._fits(ALL)
+        self._crowded: dict[int, int] = {}
+        self._own: int | None = None
+        self.ok = static.ok & self._lacks.fits(ALL)
         self.totals = static.scores + self._dynamic(ALL)
+        for name in nominator.nodes:
+            row = columns.row(name)
+            if row is not None:
+                self._crowd(row, "")
 
-    def mend(self) -> None:
-        """Rewrite the rows of the nodes that changed since the last time."""
+    def mend(self, info: PodInfo) -> None:
+        """Rewrite the rows of the nodes that changed since the last time.
+
+        The pod's own nomination does not count, so the node for which it waits is its own case.
+        """
         changes = self._columns.changes
-        new = len(changes) - self._seen
-        if not new:
+        own = self._nominator.node_of(info.uid) if self._nominator else None
+        if len(changes) == self._seen and own is None and self._own is None:
             return
         changed = dict.fromkeys(changes[self._seen :])
+        self._seen = len(changes)
+        if self._own is not None:
+            changed[self._own] = None
+        self._own = self._columns.row(own) if own is not None else None
+        if self._own is not None:
+            changed[self._own] = None
         if self.domains is not None:
             for row in changed:
                 self.domains.mend(row, self._columns.node(row))
-        if new <= FEW_ROWS:
+        if len(changed) <= FEW_ROWS:
             for row in changed:
                 self._mend_row(row)
-            self._seen = len(changes)
-            return
-        rows: Rows = np.fromiter(changed, dtype=np.int64, count=len(changed))
-        self._seen = len(changes)
-        self.ok[rows] = self.static.ok[rows] & self._fits(rows)
-        self.totals[rows] = self.static.scores[rows] + self._dynamic(rows)
+        else:
+            rows = np.fromiter(changed, dtype=np.int64, count=len(changed))
+            self.ok[rows] = self.static.ok[rows] & self._lacks.fits(rows)
+            self.totals[rows] = self.static.scores[rows] + self._dynamic(rows)
+        if self._nominator or self._crowded:
+            for row in changed:
+                self._crowd(row, info.uid)
+        if self.victims is not None:
+            self.victims.forget(changed)
 
-    def refusals(self) -> list[Status]:
+    def refusals(self) -> RefusedNodes:
         """Why each node was turned down, when none fits and no domain matters."""
-        columns = self._columns
-        lacks = (columns.pods >= columns.allowed_pods).astype(np.int64)
-        for bit, wanted, used, has in (
-            (2, self._cpu, columns.used_cpu, columns.cpu),
-            (4, self._memory, columns.used_memory, columns.memory),
-            (8, self._storage, columns.used_storage, columns.storage),
-        ):
-            if wanted:
-                lacks += bit * (used + wanted > has) + FOR_GOOD * (wanted > has)
-        table: dict[int, Status] = {}
-        refused = []
-        for static, bits in zip(self.static.refusals, lacks.tolist(), strict=True):
-            if static is not None:
-                refused.append(static)
-                continue
-            status = table.get(bits)
-            if status is None:
-                status = table[bits] = _lacking(bits)
-            refused.append(status)
-        return refused
+        lacks, static = self._lacks, self.static
+        verdicts = lacks.of_all()
+        for row, verdict in self._crowded.items():
+            verdicts[row] = verdict
+        verdicts = np.where(static.ok, verdicts, static.kinds + lacks.end)
+        return RefusedNodes(
+            self._columns,
+            verdicts,
+            lambda code: (
+                lacks.status(code) if code < lacks.end else static.refusals[code - lacks.end]
+            ),
+            self._victim_table if self.domains is None else None,
+        )
+
+    def _victim_table(self) -> VictimTable:
+        if self.victims is None:
+            self.victims = VictimTable(self._columns)
+        return self.victims
+
+    def _crowd(self, row: int, uid: str) -> None:
+        """Count those who wait for a node and are at least as important."""
+        node = self._columns.node(row)
+        waiting = self._nominator.waiting_for(node.name)
+        others = [
+            info
+            for info in (waiting.values() if waiting else ())
+            if info.priority >= self._priority and info.uid != uid
+        ]
+        verdict = self._lacks.of_node(node, others) if others else 0
+        if verdict:
+            self._crowded[row] = verdict
+            self.ok[row] = False
+        else:
+            self._crowded.pop(row, None)
 
     def _mend_row(self, row: int) -> None:
         """The same for one node, in plain arithmetic: cheaper than arrays of length one."""
         node = self._columns.node(row)
-        has, used, rules = node.allocatable, node.requested, self._rules
-        self.ok[row] = (
-            self.static.ok[row]
-            and len(node.pods) < has.allowed_pod_number
-            and (not self._cpu or used.milli_cpu + self._cpu <= has.milli_cpu)
-            and (not self._memory or used.memory + self._memory <= has.memory)
-            and (
-                not self._storage
-                or used.ephemeral_storage + self._storage <= has.ephemeral_storage
+        has, used, rules, lacks = node.allocatable, node.requested, self._rules, self._lacks
+        if self._plain:
+            self.ok[row] = (
+                self.static.ok[row]
+                and len(node.pods) < has.allowed_pod_number
+                and (not lacks.cpu or used.milli_cpu + lacks.cpu <= has.milli_cpu)
+                and (not lacks.memory or used.memory + lacks.memory <= has.memory)
+                and (
+                    not lacks.storage
+                    or used.ephemeral_storage + lacks.storage <= has.ephemeral_storage
+                )
             )
-        )
+        else:
+            self.ok[row] = self.static.ok[row] and not lacks.of_node(node)
         allocatable = (has.milli_cpu, has.memory)
         scored = (
             node.non_zero_milli_cpu + self._scored_cpu if has.milli_cpu else 0,
@@ -175,20 +214,9 @@ class EquivalenceClass:
         total = rules.fit(scored, scored, allocatable) * rules.fit_weight
         if self._balanced:
             before = (used.milli_cpu, used.memory)
-            after = (used.milli_cpu + self._cpu, used.memory + self._memory)
-            total += balanced_allocation(after, before, allocatable) * rules.balance_weight
+            after = (used.milli_cpu + lacks.cpu, used.memory + lacks.memory)
+            total += rules.balance(after, before, allocatable) * rules.balance_weight
         self.totals[row] = self.static.scores[row] + total
-
-    def _fits(self, rows: Rows) -> Mask:
-        columns = self._columns
-        fits: Mask = columns.pods[rows] < columns.allowed_pods[rows]
-        if self._cpu:
-            fits &= columns.used_cpu[rows] + self._cpu <= columns.cpu[rows]
-        if self._memory:
-            fits &= columns.used_memory[rows] + self._memory <= columns.memory[rows]
-        if self._storage:
-            fits &= columns.used_storage[rows] + self._storage <= columns.storage[rows]
-        return fits
 
     def _dynamic(self, rows: Rows) -> Ints:
         columns, rules = self._columns, self._rules
@@ -203,12 +231,13 @@ class EquivalenceClass:
         scores: Ints = left // np.maximum(weights, 1) * rules.fit_weight
         if self._balanced:
             used_cpu, used_memory = columns.used_cpu[rows], columns.used_memory[rows]
-            after = _balance(used_cpu + self._cpu, cpu, used_memory + self._memory, memory)
-            before = _balance(used_cpu, cpu, used_memory, memory)
-            change = 50 + after - before  # never negative beyond -50, so halves go towards zero
-            scores += (50 + np.where(change < 0, -(-change // 2), change // 2)) * (
-                rules.balance_weight
-            )
+            wanted_cpu, wanted_memory = self._lacks.cpu, self._lacks.memory
+            balance = _balance(used_cpu + wanted_cpu, cpu, used_memory + wanted_memory, memory)
+            if not rules.balance_alone:
+                change = 50 + balance - _balance(used_cpu, cpu, used_memory, memory)
+                # Never negative beyond -50, and halves go towards zero.
+                balance = 50 + np.where(change < 0, -(-change // 2), change // 2)
+            scores += balance * rules.balance_weight
         return scores
 
     def _utilization(self, requested: Ints, capacity: Ints) -> Ints:
@@ -216,13 +245,6 @@ class EquivalenceClass:
         counted = np.minimum(requested, capacity)
         amount = counted if self._rules.most_allocated else capacity - counted
         return amount * 100 // np.maximum(capacity, 1)
-
-
-def _lacking(bits: int) -> Status:
-    assert bits, "a node that lacks nothing fits"
-    reasons = tuple(reason for bit, reason in LACKS if bits & bit)
-    code = Code.UNSCHEDULABLE_AND_UNRESOLVABLE if bits >= FOR_GOOD else Code.UNSCHEDULABLE
-    return Status(code, reasons, "NodeResourcesFit")
 
 
 def _balance(used_a: Ints, has_a: Ints, used_b: Ints, has_b: Ints) -> Ints:

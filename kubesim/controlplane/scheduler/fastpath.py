@@ -1,9 +1,10 @@
 """The fast path: the same decisions from columns and equivalence classes.
 
-It takes the attempts whose plugins look at nothing but nodes and resources, which are almost all,
-and leaves the others to the reference path: pods with volumes, ports, spreading or affinity to
-pods, clusters in which someone waits for a node, profiles with plugins that it does not know. When
-no node fits it also leaves the attempt to the reference path, which says why.
+It takes the attempts whose plugins have their numbers in columns, which are almost all,
+and leaves the others to the reference path: pods with volumes or device claims, terms that select
+namespaces by their labels, profiles with plugins that it does not know. Where spreading or affinity
+is at stake it also leaves attempts that fail, which the reference path explains, and attempts
+during which somebody who counts waits for a node.
 
 Invariant: for an attempt that it takes, every result equals the reference path's. A property test
 holds the two against each other.
@@ -12,18 +13,15 @@ holds the two against each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from kubesim.controlplane.scheduler.cache import Cache
 from kubesim.controlplane.scheduler.columns import Columns, Ints
-from kubesim.controlplane.scheduler.config import ResourceSpec
 from kubesim.controlplane.scheduler.counters import Affinity, Topology
 from kubesim.controlplane.scheduler.domains import Constraints, Domains, affinity_of, domains_of
 from kubesim.controlplane.scheduler.equivalence import (
     EquivalenceClass,
-    ScoringRules,
     StaticVerdict,
     preorder_ranks,
 )
@@ -32,10 +30,9 @@ from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plu
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.runtime import Framework
-from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
 from kubesim.controlplane.scheduler.framework.status import Status
+from kubesim.controlplane.scheduler.lacks import Mask
 from kubesim.controlplane.scheduler.nominator import PodNominator
-from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality, image_names
 from kubesim.controlplane.scheduler.plugins.interpodaffinity import InterPodAffinity
 from kubesim.controlplane.scheduler.plugins.nodeaffinity import (
@@ -44,46 +41,18 @@ from kubesim.controlplane.scheduler.plugins.nodeaffinity import (
     preferred_terms,
     required_terms,
 )
-from kubesim.controlplane.scheduler.plugins.nodename import NodeName
 from kubesim.controlplane.scheduler.plugins.nodeports import NodePorts
-from kubesim.controlplane.scheduler.plugins.noderesources_balancedallocation import (
-    BalancedAllocation,
-)
 from kubesim.controlplane.scheduler.plugins.noderesources_fit import Fit
-from kubesim.controlplane.scheduler.plugins.nodeunschedulable import NodeUnschedulable
-from kubesim.controlplane.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from kubesim.controlplane.scheduler.plugins.podtopologyspread import PodTopologySpread
 from kubesim.controlplane.scheduler.plugins.tainttoleration import TaintToleration
-from kubesim.controlplane.scheduler.plugins.volumebinding import VolumeBinding
-from kubesim.controlplane.scheduler.plugins.volumerestrictions import VolumeRestrictions
-from kubesim.controlplane.scheduler.plugins.volumezone import VolumeZone
+from kubesim.controlplane.scheduler.rules import STATIC_FILTERS, find, rules_of
+from kubesim.controlplane.scheduler.victims import RefusedNodes
 
-T = TypeVar("T")
-
-STATIC_FILTERS = (NodeUnschedulable, NodeName, TaintToleration, NodeAffinity)
-SKIPPED_FILTERS = (
-    NodePorts,
-    VolumeRestrictions,
-    NodeVolumeLimits,
-    VolumeBinding,
-    VolumeZone,
-)
-"""Filters with nothing to do for the pods that the fast path takes."""
-
-KNOWN = (
-    *STATIC_FILTERS,
-    *SKIPPED_FILTERS,
-    PodTopologySpread,
-    InterPodAffinity,
-    Fit,
-    DynamicResources,
-    BalancedAllocation,
-    ImageLocality,
-)
 ClassKey = tuple[Constraints, int]
 StaticKey = tuple[object, ...]
+NEVER = Status.error("this refusal is nobody's")
+MAX_SCALARS = 8
 MAX_CLASSES = 256  # a class costs a few numbers for each node
-COLUMN_RESOURCES = ("cpu", "memory")
 
 
 class Choice:
@@ -95,10 +64,19 @@ class Choice:
         processed: How many nodes were looked at.
         rows: The feasible nodes in the order in which they were found.
         totals: Their scores; ``None`` when there was nothing to choose.
-        refusals: When no node fits: why, by row.
+        refusals: When no node fits: why.
+        searched: Whether nodes were searched, and not just the one for which the pod waited.
     """
 
-    __slots__ = ("num_feasible", "processed", "refusals", "rows", "selected", "totals")
+    __slots__ = (
+        "num_feasible",
+        "processed",
+        "refusals",
+        "rows",
+        "searched",
+        "selected",
+        "totals",
+    )
 
     def __init__(
         self,
@@ -106,7 +84,9 @@ class Choice:
         rows: Ints,
         processed: int,
         totals: Ints | None,
-        refusals: Sequence[Status] = (),
+        refusals: RefusedNodes | None = None,
+        *,
+        searched: bool = True,
     ) -> None:
         self.selected = selected
         self.rows = rows
@@ -114,6 +94,7 @@ class Choice:
         self.processed = processed
         self.totals = totals
         self.refusals = refusals
+        self.searched = searched
 
 
 class FastPath:
@@ -140,9 +121,9 @@ class FastPath:
         self._simple: dict[int, bool] = {}
         self._ranks: dict[int, Ints] = {}
         self._rules = rules_of(framework)
-        self._affinity = _find(framework.plugins.filter, NodeAffinity)
-        self._spread = _find(framework.plugins.pre_score, PodTopologySpread)
-        self._inter_pod = _find(framework.plugins.pre_score, InterPodAffinity)
+        self._affinity = find(framework.plugins.filter, NodeAffinity)
+        self._spread = find(framework.plugins.pre_score, PodTopologySpread)
+        self._inter_pod = find(framework.plugins.pre_score, InterPodAffinity)
 
     def choose(self, info: PodInfo, *, start: int, wanted: int) -> Choice | None:
         """Where the pod should run; ``None`` to leave it to the reference path.
@@ -154,14 +135,32 @@ class FastPath:
         """
         if not self._takes(info):
             return None
+        self._columns.sync()
+        known = self._class_of(info)
+        ok = self._fitting(known, info)
+        return self._choose(known, info, ok, start, wanted) if ok is not None else None
+
+    def _fitting(self, known: EquivalenceClass, info: PodInfo) -> Mask | None:
+        """Which nodes pass all filters; ``None`` when columns cannot tell."""
+        domains = known.domains
+        if domains is None:
+            return known.ok
+        if self._nominator and self._nominations_count(domains, info):
+            return None
+        allowed = domains.mask()
+        return known.ok if allowed is None else known.ok & allowed
+
+    def _choose(
+        self, known: EquivalenceClass, info: PodInfo, ok: Mask, start: int, wanted: int
+    ) -> Choice | None:
         columns = self._columns
-        columns.sync()
-        known = self._class_of(info.signature)
-        ok = known.ok
-        allowed = known.domains.mask() if known.domains is not None else None
-        if allowed is not None:
-            ok = ok & allowed
+        waits_for = info.pod.status.nominated_node_name
+        own = columns.row(waits_for) if waits_for else None
+        if own is not None and ok[own]:
+            return Choice(waits_for or "", np.array([own]), 1, None, searched=False)
         rows, processed = _search(np.flatnonzero(ok), columns.count, start, wanted)
+        if own is not None and len(rows) and (own - start) % columns.count >= processed:
+            processed += 1  # it was looked at, though the search did not come to it
         if not len(rows):
             if known.domains is not None:
                 return None
@@ -190,9 +189,9 @@ class FastPath:
         return totals
 
     def _takes(self, info: PodInfo) -> bool:
-        if self._rules is None or info.pod.status.nominated_node_name or info.pod.spec.node_name:
+        if self._rules is None or info.pod.spec.node_name:
             return False
-        if self._nominator.nodes or self._cache.pod_infos.names_namespaces:
+        if self._cache.pod_infos.names_namespaces:
             return False
         simple = self._simple.get(info.signature.index)
         if simple is None:
@@ -203,12 +202,33 @@ class FastPath:
         spec = signature.spec
         if spec.volumes or spec.resource_claims:
             return False
-        if signature.host_ports or signature.requests.scalars:
+        if not self._knows_resources(signature):
             return False
         terms = required_terms(spec)
         return not terms or named_nodes(terms) is None
 
-    def _class_of(self, signature: PodSignature) -> EquivalenceClass:
+    def _knows_resources(self, signature: PodSignature) -> bool:
+        if signature.host_ports and find(self._framework.plugins.filter, NodePorts) is None:
+            return False
+        scalars = signature.requests.scalars
+        if len(scalars) > MAX_SCALARS:
+            return False
+        fit = find(self._framework.plugins.filter, Fit)
+        # A group of resources that others take care of is a rare thing.
+        return not scalars or (fit is not None and not fit.ignored_groups)
+
+    def _nominations_count(self, domains: Domains, info: PodInfo) -> bool:
+        """Whether somebody who waits for a node matters to pods on other nodes of its domain."""
+        own = self._nominator.node_of(info.uid)
+        return any(
+            domains.counts(signature)
+            for signature in self._nominator.signatures
+            if signature.priority >= info.priority
+            and (own is None or signature is not info.signature)
+        )
+
+    def _class_of(self, info: PodInfo) -> EquivalenceClass:
+        signature = info.signature
         # Services and owners come and go, and with them the default constraints; new signatures
         # may bring new terms. So these are part of what makes a class.
         constraints = self._constraints(signature)
@@ -221,12 +241,12 @@ class FastPath:
                 columns=self._columns,
                 rules=self._rules,
                 static=self._static_of(signature),
+                nominator=self._nominator,
                 domains=self._domains(signature, constraints),
             )
             if len(self._classes) >= MAX_CLASSES:
                 del self._classes[next(iter(self._classes))]  # the one that was used longest ago
-        else:
-            known.mend()
+        known.mend(info)
         self._classes[signature.index] = (key, known)
         return known
 
@@ -302,8 +322,14 @@ class FastPath:
             if isinstance(plugin, STATIC_FILTERS)
             and not (skip_affinity and isinstance(plugin, NodeAffinity))
         ]
-        refusals = tuple(_first_refusal(filters, state, info, node) for node in nodes)
-        ok = np.fromiter((status is None for status in refusals), dtype=np.bool_, count=len(nodes))
+        refusals: dict[Status | None, int] = {}
+        found = (_first_refusal(filters, state, info, node) for node in nodes)
+        kinds = np.fromiter(
+            (refusals.setdefault(status, len(refusals)) for status in found),
+            dtype=np.int64,
+            count=len(nodes),
+        )
+        ok = kinds == refusals.get(None, -1)
         scores = np.zeros(len(nodes), dtype=np.int64)
         soft_taints = self._raw(TaintToleration, info, nodes)
         if soft_taints is not None and not soft_taints.any():
@@ -318,7 +344,8 @@ class FastPath:
             preferences = self._raw(NodeAffinity, info, nodes)
         return StaticVerdict(
             ok=ok,
-            refusals=refusals,
+            kinds=kinds,
+            refusals=tuple(status or NEVER for status in refusals),
             scores=scores,
             soft_taints=soft_taints,
             preferences=preferences,
@@ -328,7 +355,7 @@ class FastPath:
         self, kind: type[ScorePlugin], info: PodInfo, nodes: Sequence[NodeInfo]
     ) -> Ints | None:
         """The raw scores of a plugin on all nodes; ``None`` when the profile does not have it."""
-        plugin = _find(self._framework.plugins.score, kind)
+        plugin = find(self._framework.plugins.score, kind)
         if plugin is None:
             return None
         state = CycleState()
@@ -362,52 +389,6 @@ def _first_refusal(
     return None
 
 
-def rules_of(framework: Framework) -> ScoringRules | None:
-    """How a profile scores; ``None`` when it has plugins that columns cannot stand for."""
-    plugins = framework.plugins
-    fit = _find(plugins.score, Fit)
-    balance = _find(plugins.score, BalancedAllocation)
-    if not _all_known(framework) or fit is None or balance is None:
-        return None
-    weights = {spec.name: spec.weight for spec in fit.resources}
-    balanced = sorted(spec.name for spec in balance.resources)
-    if fit.strategy.type == "RequestedToCapacityRatio" or not (
-        tuple(sorted(weights)) == tuple(balanced) == COLUMN_RESOURCES
-    ):
-        return None
-    in_order = [ResourceSpec(name=name, weight=weights[name]) for name in COLUMN_RESOURCES]
-    most = fit.strategy.type == "MostAllocated"
-    return ScoringRules(
-        fit=most_allocated(in_order) if most else least_allocated(in_order),
-        most_allocated=most,
-        fit_weight=plugins.weights[fit.name],
-        balance_weight=plugins.weights[balance.name],
-        cpu_weight=weights["cpu"],
-        memory_weight=weights["memory"],
-    )
-
-
-def _all_known(framework: Framework) -> bool:
-    """Whether a profile has only plugins that the fast path knows, and these in full."""
-    plugins = framework.plugins
-    everything = (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score)
-    # A user's subclass may do something else, so the very classes are asked for.
-    if not all(type(plugin) in KNOWN for plugin in everything):
-        return False
-    inter_pod = _find(plugins.score, InterPodAffinity)
-    if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:
-        return False
-    return _find(plugins.filter, Fit) is not None and _whole(plugins.filter, plugins.score)
-
-
-def _whole(filters: Sequence[object], scores: Sequence[object]) -> bool:
-    """Whether plugins that filter and score do both, or neither, in this profile."""
-    return all(
-        (_find(filters, kind) is None) == (_find(scores, kind) is None)
-        for kind in (PodTopologySpread, InterPodAffinity)
-    )
-
-
 def _search(feasible: Ints, count: int, start: int, wanted: int) -> tuple[Ints, int]:
     """The feasible nodes that a search finds, and how many nodes it looks at."""
     split = int(feasible.searchsorted(start)) if start else 0
@@ -428,7 +409,3 @@ def _reversed(raw: Ints) -> Ints:
     highest = int(raw.max())
     scores: Ints = np.full_like(raw, 100) if highest <= 0 else 100 - raw * 100 // highest
     return scores
-
-
-def _find(plugins: Sequence[object], kind: type[T]) -> T | None:
-    return next((plugin for plugin in plugins if isinstance(plugin, kind)), None)

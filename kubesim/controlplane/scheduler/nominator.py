@@ -8,17 +8,35 @@ Mirrors: pkg/scheduler/backend/queue/nominator.go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
+from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 
 
 class PodNominator:
-    """The nominated pods, by node, in order of nomination."""
+    """The nominated pods, by node, in order of nomination.
+
+    Attributes:
+        touched: The nodes whose nominations changed since somebody cleared this.
+    """
 
     def __init__(self) -> None:
         self._by_node: dict[str, dict[str, PodInfo]] = {}
         self._node_of: dict[str, str] = {}
+        self._signatures: dict[PodSignature, int] = {}
+        self.touched: dict[str, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_node)
+
+    def waiting_for(self, node_name: str) -> Mapping[str, PodInfo] | None:
+        """The pods that wait for a node, by UID; ``None`` for nobody."""
+        return self._by_node.get(node_name)
+
+    @property
+    def signatures(self) -> Iterable[PodSignature]:
+        """What kinds of pods wait for any node."""
+        return self._signatures
 
     def nominated_pods_for_node(self, node_name: str) -> Sequence[PodInfo]:
         """The pods that wait for a node."""
@@ -49,6 +67,8 @@ class PodNominator:
             return
         self._node_of[info.uid] = wanted
         self._by_node.setdefault(wanted, {})[info.uid] = info
+        self._signatures[info.signature] = self._signatures.get(info.signature, 0) + 1
+        self.touched[wanted] = None
 
     def update(self, info: PodInfo, old_nominated: str | None) -> None:
         """A new version of a waiting pod.
@@ -67,6 +87,10 @@ class PodNominator:
         if node_name is None:
             return
         waiting = self._by_node[node_name]
-        del waiting[uid]
+        signature = waiting.pop(uid).signature
+        self._signatures[signature] -= 1
+        if not self._signatures[signature]:
+            del self._signatures[signature]
+        self.touched[node_name] = None
         if not waiting:
             del self._by_node[node_name]

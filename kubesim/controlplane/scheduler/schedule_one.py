@@ -204,7 +204,8 @@ class SchedulingAlgorithm:
         choice = fast_path.choose(info, start=start, wanted=wanted)
         if choice is None:
             return None
-        self.next_start_node_index = (start + choice.processed) % count
+        if choice.searched:
+            self.next_start_node_index = (start + choice.processed) % count
         attempt = Attempt(
             info=info,
             state=CycleState(),
@@ -216,14 +217,12 @@ class SchedulingAlgorithm:
             num_rejected=choice.processed - choice.num_feasible,
             fast=choice,
         )
-        if not choice.selected:
+        if choice.refusals is not None:
             # What plugins remember is asked for again when room is to be made.
             framework.run_pre_filter_plugins(attempt.state, info, nodes)
-            names = (node.name for node in nodes)
-            diagnosis = attempt.diagnosis
-            diagnosis.node_to_status.statuses = dict(zip(names, choice.refusals, strict=True))
-            diagnosis.unschedulable_plugins = dict.fromkeys(
-                status.plugin for status in choice.refusals
+            attempt.diagnosis.node_to_status = choice.refusals
+            attempt.diagnosis.unschedulable_plugins = dict.fromkeys(
+                status.plugin for status in choice.refusals.distinct
             )
         return attempt
 

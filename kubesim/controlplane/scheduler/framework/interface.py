@@ -12,7 +12,7 @@ scheduler's process evicts them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -23,7 +23,7 @@ from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.status import Code, Status
-from kubesim.sim import SimProcess
+from kubesim.sim import Rng, SimProcess
 
 
 class Plugin(ABC):
@@ -182,21 +182,37 @@ class PostBindPlugin(Plugin):
         """The pod was bound."""
 
 
-@dataclass(slots=True)
 class NodeToStatus:
     """Why nodes were turned down.
 
-    Attributes:
+    Args:
         statuses: The nodes that were looked at and turned down, in that order.
         absent: What holds for the nodes that were not looked at.
     """
 
-    statuses: dict[str, Status] = field(default_factory=dict)
-    absent: Status = field(default_factory=lambda: Status(Code.UNSCHEDULABLE_AND_UNRESOLVABLE))
+    def __init__(
+        self,
+        statuses: dict[str, Status] | None = None,
+        absent: Status = Status(Code.UNSCHEDULABLE_AND_UNRESOLVABLE),  # noqa: B008  # frozen
+    ) -> None:
+        self._statuses = {} if statuses is None else statuses
+        self.absent = absent
+
+    def __len__(self) -> int:
+        return len(self._statuses)
+
+    @property
+    def statuses(self) -> dict[str, Status]:
+        """The nodes that were looked at and turned down, in that order."""
+        return self._statuses
 
     def get(self, node_name: str) -> Status:
         """The status of one node."""
         return self.statuses.get(node_name, self.absent)
+
+    def counted(self) -> Iterable[tuple[Status, int]]:
+        """The statuses of the nodes that were looked at, and how often each was given."""
+        return ((status, 1) for status in self._statuses.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +343,11 @@ class Handle(Protocol):
     @property
     def binder(self) -> Binder | None:
         """The way to the API server; ``None`` when nothing is ever bound."""
+        ...
+
+    @property
+    def preemption_rng(self) -> Rng | None:
+        """Decides where the search for victims begins, and between equals."""
         ...
 
     @property

@@ -6,7 +6,7 @@ Mirrors: pkg/scheduler/framework/types.go (NodeInfo), kube-scheduler/framework/t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from kubesim.api.corev1 import Node
 from kubesim.controlplane.scheduler.framework.podinfo import ANY_HOST_IP, HostPort, PodInfo
@@ -124,14 +124,7 @@ class NodeInfo:
     def conflicts_with(self, ports: Iterable[HostPort]) -> bool:
         """Whether one of ``ports`` is taken; the wildcard address conflicts with every address."""
         used = self.used_ports
-        if not used:
-            return False
-        for wanted in ports:
-            if wanted in used or wanted._replace(host_ip=ANY_HOST_IP) in used:
-                return True
-            if wanted.host_ip == ANY_HOST_IP and any(port[1:] == wanted[1:] for port in used):
-                return True
-        return False
+        return bool(used) and ports_conflict(used, ports)
 
     def clone(self) -> NodeInfo:
         """A copy for a what-if evaluation."""
@@ -169,3 +162,13 @@ class NodeInfo:
                 self.claims[key] = count
             else:
                 self.claims.pop(key, None)
+
+
+def ports_conflict(used: Collection[HostPort], ports: Iterable[HostPort]) -> bool:
+    """Whether one of ``ports`` is among ``used``, as far as their addresses overlap."""
+    for wanted in ports:
+        if wanted in used or wanted._replace(host_ip=ANY_HOST_IP) in used:
+            return True
+        if wanted.host_ip == ANY_HOST_IP and any(port[1:] == wanted[1:] for port in used):
+            return True
+    return False

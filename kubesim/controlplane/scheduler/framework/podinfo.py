@@ -181,9 +181,11 @@ class PodInfos:
     Attributes:
         with_affinity: The signatures with any affinity to pods.
         names_namespaces: Whether some term selects namespaces by their labels.
+        lowest_priority: The least important pod that was ever seen.
     """
 
     def __init__(self) -> None:
+        self.lowest_priority = 2**31
         self._signatures: dict[Any, PodSignature] = {}
         self.with_affinity: list[PodSignature] = []
         self.names_namespaces = False
@@ -194,6 +196,7 @@ class PodInfos:
         signature = self._signatures.get(key)
         if signature is None:
             signature = self._signatures[key] = PodSignature(pod, len(self._signatures))
+            self.lowest_priority = min(self.lowest_priority, signature.priority)
             if signature.has_affinity:
                 self.with_affinity.append(signature)
                 self.names_namespaces |= any(

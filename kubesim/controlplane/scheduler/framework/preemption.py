@@ -5,8 +5,10 @@ pods, and then each of these is let back in, the most important first, if the po
 
 Mirrors: pkg/scheduler/framework/preemption/preemption.go, plugins/defaultpreemption
 (SelectVictimsOnNode, filterPodsWithPDBViolation), pkg/scheduler/util/utils.go.
-Departs: upstream looks at the nodes from a random offset on, which matters only when there are
-more than enough candidates; here the offset is 0.
+Departs: upstream meets the nodes in the order of a Go map, and from a random offset on; here the
+order is the scheduler's, and the offset a draw. Among candidates of equal cost upstream takes the
+first of another map; here it is a draw, too. Without random numbers the offset is 0 and the first
+candidate wins. The nodes are tried one after the other.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.status import Status
 
 NO_VICTIMS = Status.unresolvable("No preemption victims found for incoming pod")
+TieBreak = Callable[[int], int]
+"""Given how many are equally good: which one."""
+
 _PRIORITY_OFFSET = 1 << 31  # makes every priority positive, so that fewer victims weigh less
 
 
@@ -35,7 +40,7 @@ class Evaluator:
 
     def __init__(self, runner: FilterRunner, *, now_ns: int) -> None:
         self._runner = runner
-        self._now_ns = now_ns
+        self.now_ns = now_ns
 
     def dry_run(
         self,
@@ -98,18 +103,20 @@ class Evaluator:
         assert stay_out, (info.pod.key, node.name)
         return Victims(pods=tuple(stay_out), num_pdb_violations=num_violating)
 
-    def pick_one_node(self, candidates: Mapping[str, Victims]) -> str:
+    def pick_one_node(self, candidates: Mapping[str, Victims], tie_break: TieBreak) -> str:
         """The candidate that costs the least."""
         names = list(candidates)
-        for cost in self._costs():
+        for cost in self.costs:
             costs = {name: cost(candidates[name]) for name in names}
             cheapest = min(costs.values())
             names = [name for name in names if costs[name] == cheapest]
             if len(names) == 1:
                 break
-        return names[0]
+        return names[tie_break(len(names))]
 
-    def _costs(self) -> tuple[Callable[[Victims], int], ...]:
+    @property
+    def costs(self) -> tuple[Callable[[Victims], int], ...]:
+        """What a candidate costs: the first that differs decides."""
         return (
             lambda victims: victims.num_pdb_violations,
             lambda victims: victims.pods[0].priority,
@@ -128,7 +135,7 @@ class Evaluator:
 
     def _start_ns(self, info: PodInfo) -> int:
         start_ns = info.pod.status.start_time
-        return self._now_ns if start_ns is None else start_ns
+        return self.now_ns if start_ns is None else start_ns
 
     def _reprieve(
         self, state: CycleState, info: PodInfo, node: NodeInfo, pods: Sequence[PodInfo]
@@ -162,14 +169,15 @@ def split_by_pdb_violation(
     for info in pods:
         is_violated = False
         for i, pdb in enumerate(pdbs):
-            if _protects(pdb, info) and info.pod.name not in pdb.status.disrupted_pods:
+            if protects(pdb, info) and info.pod.name not in pdb.status.disrupted_pods:
                 allowed[i] -= 1
                 is_violated |= allowed[i] < 0
         (violating if is_violated else clean).append(info)
     return violating, clean
 
 
-def _protects(pdb: PodDisruptionBudget, info: PodInfo) -> bool:
+def protects(pdb: PodDisruptionBudget, info: PodInfo) -> bool:
+    """Whether a budget is about a pod."""
     selector = pdb.spec.selector
     labels = info.pod.metadata.labels
     if not labels or pdb.namespace != info.pod.namespace or selector is None:

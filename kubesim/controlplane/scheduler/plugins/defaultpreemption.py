@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from typing_extensions import override
 
 from kubesim.api.corev1 import Pod
@@ -33,8 +34,11 @@ from kubesim.controlplane.scheduler.framework.interface import (
 )
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
-from kubesim.controlplane.scheduler.framework.preemption import Evaluator
+from kubesim.controlplane.scheduler.framework.preemption import NO_VICTIMS, Evaluator
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.victims import Refusals, RefusedNodes
+
+Found = tuple[PostFilterResult | None, Status | None]
 
 NAME = "DefaultPreemption"
 UNDER_WAY = Status.unresolvable("waiting for the preemption for this pod to be finished")
@@ -71,21 +75,70 @@ class DefaultPreemption(PostFilterPlugin, PreEnqueuePlugin, EnqueueExtensions):
         objection = self._objection(info, statuses)
         if objection:
             return None, Status.unschedulable(f"preemption: {objection}")
+        pdbs = tuple(self._handle.lister.values(PodDisruptionBudget))
+        if isinstance(statuses, RefusedNodes) and statuses.victims is not None:
+            return self._from_columns(state, info, statuses, pdbs)
+        return self._one_by_one(state, info, statuses, pdbs)
+
+    def _one_by_one(
+        self,
+        state: CycleState,
+        info: PodInfo,
+        statuses: NodeToStatus,
+        pdbs: tuple[PodDisruptionBudget, ...],
+    ) -> Found:
         nodes = self._handle.snapshot.node_infos
         potential = [node for node in nodes if statuses.get(node.name).code is Code.UNSCHEDULABLE]
-        evaluator = Evaluator(self._handle.framework, now_ns=self._handle.now_ns)
-        pdbs = tuple(self._handle.lister.values(PodDisruptionBudget))
+        offset = self._offset(len(potential))
+        potential = potential[offset:] + potential[:offset]
         enough = self._num_candidates(len(potential))
+        evaluator = self._evaluator()
         candidates, failures = evaluator.dry_run(state, info, potential, pdbs, enough)
         if not candidates:
-            why = Diagnosis(node_to_status=NodeToStatus(statuses=failures, absent=NOT_HELPFUL))
-            message = f"preemption: {fit_error(len(nodes), why)}"
-            return PostFilterResult(nominated_node_name=""), Status.unschedulable(message)
-        chosen = evaluator.pick_one_node(candidates)
-        result = PostFilterResult(
+            return _not_helpful(len(nodes), NodeToStatus(failures, NOT_HELPFUL))
+        chosen = evaluator.pick_one_node(candidates, self._tie_break)
+        return PostFilterResult(
             nominated_node_name=chosen, victims=candidates[chosen], candidates=candidates
-        )
-        return result, None
+        ), None
+
+    def _from_columns(
+        self,
+        state: CycleState,
+        info: PodInfo,
+        statuses: RefusedNodes,
+        pdbs: tuple[PodDisruptionBudget, ...],
+    ) -> Found:
+        """The same from what is remembered of each node."""
+        rows = statuses.rows_of(Code.UNSCHEDULABLE)
+        offset = self._offset(len(rows))
+        if statuses.nobody_below(info.priority):
+            failures = Refusals({NO_VICTIMS: len(rows)} if len(rows) else {}, NOT_HELPFUL)
+            return _not_helpful(len(statuses), failures)
+        assert statuses.victims is not None
+        table, evaluator = statuses.victims(), self._evaluator()
+        enough = self._num_candidates(len(rows))
+        order = np.concatenate((rows[offset:], rows[:offset])) if offset else rows
+        found = table.search(evaluator, state, info, order, pdbs, enough)
+        if not len(found):
+            return _not_helpful(len(statuses), table.refusals(rows, NOT_HELPFUL))
+        row = table.pick(found, evaluator.now_ns, self._tie_break)
+        return PostFilterResult(
+            nominated_node_name=table.node_name(row),
+            victims=table.victims(row),
+            candidates=table.candidates(found),
+        ), None
+
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self._handle.framework, now_ns=self._handle.now_ns)
+
+    def _offset(self, num_nodes: int) -> int:
+        """Where among the nodes the search for candidates begins."""
+        rng = self._handle.preemption_rng
+        return rng.uniform(0, num_nodes) if rng is not None and num_nodes else 0
+
+    def _tie_break(self, count: int) -> int:
+        rng = self._handle.preemption_rng
+        return rng.uniform(0, count) if rng is not None and count > 1 else 0
 
     def _objection(self, info: PodInfo, statuses: NodeToStatus) -> str:
         """Why the pod may not evict others; empty when it may."""
@@ -102,6 +155,11 @@ class DefaultPreemption(PostFilterPlugin, PreEnqueuePlugin, EnqueueExtensions):
     def _num_candidates(self, num_nodes: int) -> int:
         share = num_nodes * self._args.min_candidate_nodes_percentage // 100
         return min(max(share, self._args.min_candidate_nodes_absolute), num_nodes)
+
+
+def _not_helpful(num_nodes: int, failures: NodeToStatus) -> Found:
+    message = f"preemption: {fit_error(num_nodes, Diagnosis(node_to_status=failures))}"
+    return PostFilterResult(nominated_node_name=""), Status.unschedulable(message)
 
 
 def after_pod_deletion(

@@ -20,7 +20,7 @@ from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
 from kubesim.controlplane.scheduler.framework.interface import PreScorePlugin, ScorePlugin
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
-from kubesim.controlplane.scheduler.framework.scorers import balanced_allocation
+from kubesim.controlplane.scheduler.framework.scorers import Scorer, balanced_allocation
 from kubesim.controlplane.scheduler.framework.status import SKIP, Status
 
 NAME = "NodeResourcesBalancedAllocation"
@@ -48,6 +48,8 @@ class BalancedAllocation(PreScorePlugin, ScorePlugin):
 
     def __init__(self, args: NodeResourcesBalancedAllocationArgs) -> None:
         self.resources = args.resources or DEFAULT_RESOURCES
+        self.alone = False
+        self.scorer: Scorer = balanced_allocation
         self._names = tuple(spec.name for spec in self.resources)
 
     @override
@@ -64,4 +66,4 @@ class BalancedAllocation(PreScorePlugin, ScorePlugin):
     @override
     def score(self, state: CycleState, info: PodInfo, node: NodeInfo) -> int:
         requests = state.read(PreScoreState).requests
-        return balanced_allocation(*node_amounts(node, self._names, requests, non_zero=False))
+        return self.scorer(*node_amounts(node, self._names, requests, non_zero=False))
