@@ -175,7 +175,8 @@ class Scheduler:
         framework = self.engine.frameworks[scheduler_name(pod)]
         attempt = self.engine.schedule(item.info)
         if attempt.selected:
-            self._phase_ended(pod, "queue", item.added_ns - self._sim.start_time_ns)
+            stored_ns = pod.metadata.creation_timestamp or item.added_ns
+            self._phase_ended(pod, "queue", stored_ns - self._sim.start_time_ns)
         yield self._sim.timeout(self._timings.cycle.draw(self._rng))
         if not attempt.selected:
             yield from self._handle_failure(item, attempt)
