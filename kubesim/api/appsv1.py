@@ -189,8 +189,6 @@ class StatefulSetStatus(KubeModel):
 class StatefulSet(KubeObject):
     """Pods with an identity: a number, a name, a volume of their own."""
 
-    simulated: ClassVar[bool] = False
-
     api_version: Literal["apps/v1"] = "apps/v1"
     kind: Literal["StatefulSet"] = "StatefulSet"
     spec: StatefulSetSpec = StatefulSetSpec.zero()

@@ -20,6 +20,8 @@ from kubesim.api.appsv1 import (
     DeploymentStrategy,
     ReplicaSet,
     RollingUpdateDeployment,
+    RollingUpdateStatefulSetStrategy,
+    StatefulSet,
 )
 from kubesim.api.corev1 import (
     ClientIPConfig,
@@ -275,6 +277,17 @@ def _replica_set(replica_set: ReplicaSet) -> ReplicaSet:
     return _changed(replica_set, spec=_changed(spec, template=_template(spec.template)))
 
 
+def _stateful_set(stateful_set: StatefulSet) -> StatefulSet:
+    spec = _fill(stateful_set.spec, replicas=1, revision_history_limit=10)
+    spec = _fill_empty(spec, pod_management_policy="OrderedReady")
+    strategy = _fill_empty(spec.update_strategy, type="RollingUpdate")
+    if strategy.type == "RollingUpdate":
+        rolling = strategy.rolling_update or RollingUpdateStatefulSetStrategy.zero()
+        strategy = _changed(strategy, rolling_update=_fill(rolling, partition=0))
+    spec = _changed(spec, update_strategy=strategy, template=_template(spec.template))
+    return _changed(stateful_set, spec=spec)
+
+
 def _endpoint_slice(endpoint_slice: EndpointSlice) -> EndpointSlice:
     ports = _each(endpoint_slice.ports, lambda port: _fill(port, name="", protocol="TCP"))
     return _changed(endpoint_slice, ports=ports)
@@ -294,4 +307,5 @@ _DEFAULTERS: dict[type[KubeObject], Callable[[Any], Any]] = {
     ReplicaSet: _replica_set,
     Secret: _secret,
     Service: _service,
+    StatefulSet: _stateful_set,
 }

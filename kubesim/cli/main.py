@@ -113,6 +113,51 @@ def play(
     sys.exit(play_command(scenario, seed=seed, until=until, preset=preset, speed=speed))
 
 
+@app.command(epilog="Example: kubectl get nodes,pods -A -o yaml | kubesim schedule -f -")
+def schedule(  # noqa: PLR0913  # the options of the verb
+    *,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", help="Nodes, pods, ...: files and folders; - for stdin."),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="A file with a KubeSchedulerConfiguration.")
+    ] = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="A plugin of yours: NAME=file.py:Class or NAME=guest.wasm."),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say of every attempt who refused which node, and why."),
+    ] = False,
+    case: Annotated[
+        Path | None, typer.Option(help="Play the case in this folder from end to end instead.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Judge the recorded case in this folder, attempt by attempt."),
+    ] = None,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Place pods on nodes as kube-scheduler would, at once, and say why."""
+    from kubesim.cli.scheduling import schedule_command  # noqa: PLC0415
+
+    sys.exit(
+        schedule_command(
+            files or [],
+            config=config,
+            case=case,
+            replay=replay,
+            plugins=plugin or [],
+            explain=explain,
+            output=output,
+        )
+    )
+
+
 @app.command(epilog="Example: kubesim bench lifecycle -o json")
 def bench(
     name: Annotated[

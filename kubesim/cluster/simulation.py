@@ -28,6 +28,7 @@ from kubesim.controlplane.controllers import (
     GarbageCollector,
     NodeLifecycleController,
     ReplicaSetController,
+    StatefulSetController,
     TaintEvictionController,
 )
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
@@ -175,6 +176,7 @@ class Simulation:
         self._controllers = (
             DeploymentController(sim, client=client("deployment-controller")),
             ReplicaSetController(sim, client=client("replicaset-controller")),
+            StatefulSetController(sim, client=client("statefulset-controller")),
             EndpointSliceController(sim, client=client("endpointslice-controller")),
             GarbageCollector(sim, client=client("generic-garbage-collector")),
             TaintEvictionController(sim, client=client("taint-eviction-controller")),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
@@ -42,7 +42,7 @@ from kubesim.world.traffic import TrafficConfig
 
 SCENARIO_FILE = "scenario.yaml"
 DEFAULT_MANIFESTS = "manifests"
-TEMPLATED = (Deployment, ReplicaSet)
+TEMPLATED = (Deployment, ReplicaSet, StatefulSet)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from kubesim.controlplane.controllers.endpointslice import EndpointSliceControll
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
+from kubesim.controlplane.controllers.statefulset import StatefulSetController
 from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "GarbageCollector",
     "NodeLifecycleController",
     "ReplicaSetController",
+    "StatefulSetController",
     "TaintEvictionController",
 ]

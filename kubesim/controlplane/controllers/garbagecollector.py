@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Pod, Service
 from kubesim.api.discoveryv1 import EndpointSlice
 from kubesim.api.metav1 import KubeObject
@@ -20,7 +20,7 @@ from kubesim.controlplane.controllers.indexes import BY_OWNER, owner_uids
 from kubesim.sim import Sim, SimProcess
 
 WORKERS = 20  # --concurrent-gc-syncs
-OWNERS: tuple[type[KubeObject], ...] = (Deployment, ReplicaSet, Service)
+OWNERS: tuple[type[KubeObject], ...] = (Deployment, ReplicaSet, StatefulSet, Service)
 DEPENDENTS: tuple[type[KubeObject], ...] = (ReplicaSet, Pod, EndpointSlice)
 
 

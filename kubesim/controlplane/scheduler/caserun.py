@@ -1,4 +1,4 @@
-"""A recorded case from end to end: objects in, steps taken, bindings out.
+"""A case from end to end: objects in, steps taken, bindings out.
 
 Plays the parts that stood around the scheduler when the cases were recorded: the user who creates
 one object after the other and waits for the dust to settle, the fake kubelet that runs whatever it
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Node, Pod, PodCondition
 from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import KubeObject
@@ -27,6 +28,7 @@ from kubesim.controlplane.scheduler.recorded import (
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import MILLISECOND, seconds
 
+WORKLOADS = (Deployment, ReplicaSet, StatefulSet)
 SETTLE_NS = 100 * MILLISECOND  # the recordings went on as soon as a pod was bound or refused
 
 
@@ -67,16 +69,20 @@ class CaseRun:
         return states
 
     def _run(self) -> SimProcess[None]:
-        objects = self._case.objects
-        for obj in objects:
-            if not isinstance(obj, Node | Pod):
-                yield from self._create(obj)
+        last = WORKLOADS if self._case.workloads_last else ()
+        first = [o for o in self._case.objects if not isinstance(o, (Node, Pod, *last))]
+        for obj in first:
+            yield from self._create(obj)
         for kind in (Node, Pod):
-            for obj in objects:
+            for obj in self._case.objects:
                 if isinstance(obj, kind):
                     yield from self._create(obj)
                     if not self._case.batch:
                         yield self._sim.timeout(SETTLE_NS)
+        for obj in self._case.objects:
+            if isinstance(obj, last):
+                yield from self._create(obj)
+                yield self._sim.timeout(5 * SETTLE_NS)
         for step in self._case.steps:
             yield from self._take(step)
             yield self._sim.timeout(5 * SETTLE_NS)

@@ -53,6 +53,7 @@ class Case:
     Attributes:
         name: The folder's name.
         batch: Whether everything existed before the scheduler started.
+        workloads_last: Whether workloads were created after nodes and pods.
         objects: The input, with defaults filled in.
         steps: What was done afterwards.
         config: The scheduler's configuration.
@@ -61,6 +62,7 @@ class Case:
 
     name: str
     batch: bool
+    workloads_last: bool
     objects: tuple[KubeObject, ...]
     steps: tuple[Step, ...]
     config: KubeSchedulerConfiguration
@@ -78,6 +80,7 @@ def load_case(folder: Path) -> Case:
     return Case(
         name=folder.name,
         batch=meta.data.get("mode") == "batch",
+        workloads_last=bool(meta.data.get("workloadsAfterScheduler")),
         objects=tuple(prepared(item.obj) for item in load(folder / "input.yaml")),
         steps=tuple(_step(item) for item in meta.data.get("steps") or ()),
         config=_load_config(folder / "scheduler-config.yaml"),

@@ -19,8 +19,8 @@ from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.controlplane.scheduler.backoff import BackoffQueue, QueuedPodInfo
 from kubesim.controlplane.scheduler.engine import Engine
 from kubesim.controlplane.scheduler.eventhandlers import EventHandlers
+from kubesim.controlplane.scheduler.explain import described
 from kubesim.controlplane.scheduler.framework.listers import ObjectLister
-from kubesim.controlplane.scheduler.framework.status import Status
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
 from kubesim.controlplane.scheduler.recorded import (
     BETWEEN_STARTS_NS,
@@ -36,10 +36,45 @@ from kubesim.sim.time import SECOND
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
+FIELDS = (
+    "pod",
+    "startIndex",
+    "feasible",
+    "rejected",
+    "absentNodesStatus",
+    "preFilterMsg",
+    "rawScores",
+    "skippedScorePlugins",
+    "scores",
+    "argmax",
+    "selected",
+    "preemption",
+)
+"""What is compared."""
+
 
 def replay(case: Case) -> list[dict[str, Any]]:
     """Every recorded attempt, decided again, in the format of the recording."""
     return [described(attempt) for attempt in Replay(case).attempts()]
+
+
+def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
+    """The fields in which an attempt differs from the recorded one."""
+    return [name for name in FIELDS if (expected.get(name) or None) != (actual.get(name) or None)]
+
+
+def outcome(attempts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the attempts come to: where each pod was last sent, and the order of the decisions."""
+    final: dict[str, dict[str, Any]] = {}
+    bind_order: list[tuple[str, str]] = []
+    for attempt in attempts:
+        pod, node = attempt["pod"], attempt["selected"]
+        if node:
+            final[pod] = {"state": "bound", "node": node}
+            bind_order.append((pod, node))
+        else:
+            final[pod] = {"state": "pending", "message": attempt.get("message")}
+    return {"final": final, "bindOrder": bind_order}
 
 
 class Replay:
@@ -232,63 +267,6 @@ class Replay:
             allowed = max(matching - wanted, 0) if isinstance(wanted, int) else 0
             status = budget.status.replace(disruptions_allowed=allowed)
             self._objects.put(budget.replace(status=status))
-
-
-def described(attempt: Attempt) -> dict[str, Any]:
-    """An attempt in the format of the recordings."""
-    diagnosis = attempt.diagnosis
-    statuses = diagnosis.node_to_status
-    result: dict[str, Any] = {
-        "pod": attempt.info.pod.key,
-        "startIndex": attempt.start_index,
-        "feasible": list(attempt.feasible),
-        "rejected": {name: _described(status) for name, status in statuses.statuses.items()},
-        "selected": attempt.selected or None,
-    }
-    if attempt.num_all_nodes > len(attempt.feasible) + len(statuses.statuses):
-        result["absentNodesStatus"] = _described(statuses.absent)
-    if diagnosis.pre_filter_msg:
-        result["preFilterMsg"] = diagnosis.pre_filter_msg
-    if attempt.message:
-        result["message"] = attempt.message
-    scores = attempt.scores
-    if scores is not None:
-        best = max(scores.totals)
-        result["rawScores"] = {
-            plugin: dict(zip(scores.nodes, values, strict=True))
-            for plugin, values in sorted(scores.raw.items())
-        }
-        result["skippedScorePlugins"] = sorted(attempt.state.skip_score_plugins)
-        result["scores"] = {
-            name: {
-                "total": scores.totals[i],
-                **{plugin: values[i] for plugin, values in sorted(scores.weighted.items())},
-            }
-            for i, name in enumerate(scores.nodes)
-        }
-        result["argmax"] = [
-            name for name, total in zip(scores.nodes, scores.totals, strict=True) if total == best
-        ]
-    if attempt.post_filter is not None and attempt.post_filter.victims is not None:
-        result["preemption"] = {
-            "node": attempt.post_filter.nominated_node_name,
-            "candidates": {
-                name: {
-                    "numPDBViolations": victims.num_pdb_violations,
-                    "victims": [info.pod.key for info in victims.pods],
-                }
-                for name, victims in sorted(attempt.post_filter.candidates.items())
-            },
-        }
-    return result
-
-
-def _described(status: Status) -> dict[str, Any]:
-    return {
-        "code": status.code.value,
-        "plugin": status.plugin,
-        "reasons": list(status.reasons) or None,
-    }
 
 
 def _queue_of(engine: Engine) -> SchedulingQueue:

@@ -10,23 +10,9 @@ from typing import Any
 import pytest
 
 from kubesim.controlplane.scheduler.recorded import Case, load_case
-from kubesim.controlplane.scheduler.replay import replay
+from kubesim.controlplane.scheduler.replay import differences, replay
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
-FIELDS = (
-    "pod",
-    "startIndex",
-    "feasible",
-    "rejected",
-    "absentNodesStatus",
-    "preFilterMsg",
-    "rawScores",
-    "skippedScorePlugins",
-    "scores",
-    "argmax",
-    "selected",
-    "preemption",
-)
 
 
 @cache
@@ -48,11 +34,6 @@ def tally(request: pytest.FixtureRequest) -> Iterator[None]:
         equal += sum(not differences(expected, attempt) for expected, attempt in pairs)
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     reporter.write_line(f"\n{equal} of {compared} recorded attempts equal, {len(CASES)} cases")
-
-
-def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
-    """The fields in which an attempt differs from the recorded one."""
-    return [name for name in FIELDS if (expected.get(name) or None) != (actual.get(name) or None)]
 
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)

@@ -1,0 +1,76 @@
+"""Watching an engine decide, with all details, without changing what it decides.
+
+The fast path keeps no reasons and no scores by plugin. A witness has each attempt of interest made
+once more on the reference path, which is the same decision with everything kept, at the very
+instant at which the engine makes it.
+
+Invariant: a run with a witness is the run without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from typing_extensions import override
+
+from kubesim.api.corev1 import Pod
+from kubesim.controlplane.scheduler.engine import Engine
+from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
+from kubesim.controlplane.scheduler.framework.runtime import Framework
+from kubesim.controlplane.scheduler.schedule_one import Attempt, SchedulingAlgorithm
+
+Observe = Callable[[Attempt], None]
+
+
+def witness(engine: Engine, observe: Observe, *, of: Callable[[Pod], bool] | None = None) -> None:
+    """Tell ``observe`` of every attempt from now on.
+
+    Args:
+        engine: Who decides.
+        observe: Called with each attempt, after it was made.
+        of: Which pods are of interest; by default all.
+    """
+    engine.algorithm = _Witness(engine, observe, of or (lambda _pod: True))
+
+
+def attempt_now(engine: Engine, info: PodInfo) -> Attempt:
+    """What an attempt would find out now, with all details; nothing is decided by it."""
+    framework = engine.framework_for(info.pod)
+    assert framework is not None, info.pod.spec.scheduler_name
+    return _reference(engine).schedule(framework, info)
+
+
+def _reference(engine: Engine) -> SchedulingAlgorithm:
+    percentage = engine.config.percentage_of_nodes_to_score
+    reference = SchedulingAlgorithm(engine.cache, percentage_of_nodes_to_score=percentage)
+    reference.next_start_node_index = engine.algorithm.next_start_node_index
+    return reference
+
+
+class _Witness(SchedulingAlgorithm):
+    """An engine's algorithm, with somebody looking on."""
+
+    def __init__(self, engine: Engine, observe: Observe, of: Callable[[Pod], bool]) -> None:
+        super().__init__(
+            engine.cache, percentage_of_nodes_to_score=engine.config.percentage_of_nodes_to_score
+        )
+        self._watched = engine.algorithm
+        self._engine = engine
+        self._observe = observe
+        self._of = of
+        self.next_start_node_index = self._watched.next_start_node_index
+
+    @override
+    def schedule(self, framework: Framework, info: PodInfo) -> Attempt:
+        if not self._of(info.pod):
+            attempt = self._watched.schedule(framework, info)
+            self.next_start_node_index = self._watched.next_start_node_index
+            return attempt
+        seen = _reference(self._engine).schedule_pod(framework, info)
+        attempt = self._watched.schedule(framework, info)
+        self.next_start_node_index = self._watched.next_start_node_index
+        assert seen.selected == attempt.selected, (seen.selected, attempt.selected)
+        seen.post_filter = attempt.post_filter
+        seen.diagnosis.post_filter_msg = attempt.diagnosis.post_filter_msg
+        self._observe(seen)
+        return attempt
