@@ -1,0 +1,190 @@
+"""Pulling images: layers side by side, unpacked in order, each one once."""
+
+import pytest
+from harness import MB, MILLISECOND, SECOND, Cluster, NodeUnderTest, image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubesim.facts import ImagePulled, LayerPulled
+from kubesim.node.cri.messages import CriError
+from kubesim.sim import Interrupt, SimProcess
+from kubesim.wire.image import Image
+
+RESOLVE_NS = 200 * MILLISECOND
+DOWNLOAD_NS = 100  # a byte, at 10 MB/s
+UNPACK_NS = 50  # a byte, at 20 MB/s
+
+
+def node_with(*images: Image, bandwidth: int = 10 * MB) -> NodeUnderTest:
+    return NodeUnderTest(Cluster(), *images, kubelet=False, bandwidth=bandwidth)
+
+
+def pull(node: NodeUnderTest, name: str = "app:1") -> int:
+    """Pull and say how long it took."""
+    began = node.cluster.sim.now
+    node.cluster.do(node.containerd.images.pull(name))
+    return node.cluster.sim.now - began
+
+
+def test_one_layer_is_a_sum() -> None:
+    """Resolve, download, unpack."""
+    node = node_with(image("app:1", 4 * MB))
+
+    assert RESOLVE_NS + 4 * MB * (DOWNLOAD_NS + UNPACK_NS) == pull(node)
+
+
+def test_two_layers_share_the_link_and_unpack_in_order() -> None:
+    """The small upper layer is there first, and waits for the one below it to be unpacked."""
+    node = node_with(image("app:1", 6 * MB, 2 * MB))
+    took = pull(node)
+    lower, upper = node.cluster.facts(LayerPulled)
+    # Both at half the rate until 2 MB of each are there; then 4 MB alone.
+    assert RESOLVE_NS + 4 * MB * DOWNLOAD_NS == upper.downloaded_ns
+    assert RESOLVE_NS + 8 * MB * DOWNLOAD_NS == lower.downloaded_ns
+    assert RESOLVE_NS + 8 * MB * DOWNLOAD_NS + 8 * MB * UNPACK_NS == took
+
+
+def test_unpacking_overlaps_downloading() -> None:
+    """A small base is unpacked while the large upper layer is still on its way."""
+    node = node_with(image("app:1", 2 * MB, 6 * MB))
+
+    assert RESOLVE_NS + 8 * MB * DOWNLOAD_NS + 6 * MB * UNPACK_NS == pull(node)
+
+
+def test_at_most_three_layers_of_an_image_are_downloaded_at_once() -> None:
+    """The fourth begins when the first of three ends."""
+    node = node_with(image("app:1", *[MB] * 4))
+    pull(node)
+    began = sorted(layer.began_ns for layer in node.cluster.facts(LayerPulled))
+
+    assert [RESOLVE_NS] * 3 + [RESOLVE_NS + 3 * MB * DOWNLOAD_NS] == began
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(min_value=1, max_value=4 * MB), min_size=1, max_size=3))
+def test_an_uncontended_pull_equals_its_closed_form(sizes: list[int]) -> None:
+    """Downloads share fluidly; each layer is unpacked after its download and the layer below it."""
+    node = node_with(image("app:1", *sizes))
+    done, at, sharing = {}, 0.0, len(sizes)
+    sent = 0
+    for index in sorted(range(len(sizes)), key=lambda i: sizes[i]):
+        at += (sizes[index] - sent) * sharing * DOWNLOAD_NS
+        sent, sharing, done[index] = sizes[index], sharing - 1, at
+    unpacked = 0.0
+    for index, size in enumerate(sizes):
+        unpacked = max(unpacked, done[index]) + size * UNPACK_NS
+
+    assert RESOLVE_NS + unpacked == pytest.approx(pull(node), abs=10)
+
+
+def test_two_pulls_of_one_image_are_one_pull() -> None:
+    """The second waits for the first."""
+    node = node_with(image("app:1", 4 * MB))
+    ended = []
+
+    def one(delay_ns: int) -> SimProcess[None]:
+        yield node.cluster.sim.timeout(delay_ns)
+        yield from node.containerd.images.pull("app:1")
+        ended.append(node.cluster.sim.now)
+
+    for delay_ns in (0, 100 * MILLISECOND):
+        node.cluster.sim.process(one(delay_ns))
+    node.cluster.run(5)
+
+    assert 1 == len(node.cluster.facts(ImagePulled))
+    assert [RESOLVE_NS + 600 * MILLISECOND] * 2 == ended
+
+
+def test_a_pull_outlives_the_one_who_asked() -> None:
+    """Somebody else waits for it, too."""
+    node = node_with(image("app:1", 4 * MB))
+    ended = []
+
+    def one() -> SimProcess[None]:
+        try:
+            yield from node.containerd.images.pull("app:1")
+            ended.append(node.cluster.sim.now)
+        except Interrupt:
+            pass
+
+    first = node.cluster.sim.process(one())
+    node.cluster.sim.process(one())
+    node.cluster.run(0.3)
+    first.interrupt()
+    node.cluster.run(5)
+
+    assert [RESOLVE_NS + 600 * MILLISECOND] == ended
+
+
+def test_a_layer_that_is_here_is_not_fetched_again() -> None:
+    """Two images on one base download it once, one after the other or at the same time."""
+    base = image("base:1", 4 * MB)
+    top = image("top:1", 2 * MB)
+    both = Image(name="app:1", digest="d", layers=base.layers + top.layers, program=base.program)
+    node = node_with(base, both)
+
+    assert RESOLVE_NS + 600 * MILLISECOND == pull(node, "base:1")
+    assert RESOLVE_NS + 300 * MILLISECOND == pull(node)
+    assert [4 * MB, 2 * MB] == [f.downloaded_bytes for f in node.cluster.facts(ImagePulled)]
+
+    together = node_with(base, both)
+    for name in ("base:1", "app:1"):
+        together.cluster.sim.process(together.containerd.images.pull(name))
+    together.cluster.run(5)
+
+    assert 2 == len(together.cluster.facts(LayerPulled))
+
+
+def test_an_image_that_is_here_is_only_resolved_again() -> None:
+    """Always asks the registry and downloads nothing."""
+    node = node_with(image("app:1", 4 * MB))
+    pull(node)
+
+    assert RESOLVE_NS == pull(node)
+
+
+def test_two_images_contend_for_the_link_and_for_nothing_else() -> None:
+    """Each has its own three downloads; unpacking takes a core each."""
+    node = node_with(image("a:1", 4 * MB), image("b:1", 4 * MB))
+    for name in ("a:1", "b:1"):
+        node.cluster.sim.process(node.containerd.images.pull(name))
+    node.cluster.run(5)
+    ends = [at for at, _ in node.cluster.sim.journal.of(ImagePulled)]
+
+    assert [RESOLVE_NS + 8 * MB * DOWNLOAD_NS + 4 * MB * UNPACK_NS] * 2 == ends
+
+
+def test_an_unknown_image_is_refused_after_the_registry_said_so() -> None:
+    """Not found, in containerd's words, and a later pull asks again."""
+    node = node_with()
+    with pytest.raises(CriError, match="not found") as refused:
+        pull(node)
+
+    assert "NotFound" == refused.value.code
+    assert RESOLVE_NS == node.cluster.sim.now
+
+    with pytest.raises(CriError):
+        pull(node)
+
+    assert 2 * RESOLVE_NS == node.cluster.sim.now
+
+
+def test_images_are_listed_by_size() -> None:
+    """Largest first, then by name: what a node's status shows."""
+    node = node_with(image("b:1", MB), image("a:1", MB), image("large:1", 3 * MB))
+    for name in ("b:1", "a:1", "large:1"):
+        pull(node, name)
+
+    assert ["large:1", "a:1", "b:1"] == [i.repo_tags[0] for i in node.containerd.list_images()]
+
+
+def test_an_image_without_layers_is_only_a_manifest() -> None:
+    """Nothing to download, nothing to unpack."""
+    empty = Image(name="app:1", digest="d", layers=(), program=image().program)
+
+    assert RESOLVE_NS == pull(node_with(empty))
+
+
+def test_seconds_are_what_they_seem() -> None:
+    """The constants above are those of the node under test."""
+    assert SECOND == 10 * MB * DOWNLOAD_NS == 20 * MB * UNPACK_NS
