@@ -30,6 +30,7 @@ from kubesim.controlplane.scheduler.engine import Engine
 from kubesim.controlplane.scheduler.framework.listers import ObjectLister
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.testing import node, pod
+from kubesim.sim import Rng
 
 NODES = 5_000
 ZONE = "topology.kubernetes.io/zone"
@@ -57,7 +58,10 @@ def measure() -> list[Result]:
 def cluster(zones: Sequence[str] = ()) -> Engine:
     """An engine with empty nodes."""
     engine = Engine(
-        config=KubeSchedulerConfiguration(), lister=ObjectLister(), clock=lambda: START_NS
+        config=KubeSchedulerConfiguration(),
+        lister=ObjectLister(),
+        clock=lambda: START_NS,
+        rng=lambda name: Rng(1, name),
     )
     for i in range(NODES):
         labels = {ZONE: zones[i % len(zones)]} if zones else {}

@@ -76,7 +76,7 @@ def _start_scheduler(
     sim: Sim, api: APIServer, config: KubeSchedulerConfiguration, observe: Observe | None
 ) -> None:
     client = _client(sim, api, "kube-scheduler")
-    scheduler = Scheduler(sim, client=client, config=config, timings=TIMINGS)
+    scheduler = Scheduler(sim, client=client, config=config, timings=TIMINGS, by_chance=False)
     if observe is not None:
         witness(scheduler.engine, observe)
 

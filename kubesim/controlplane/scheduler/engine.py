@@ -24,6 +24,7 @@ from kubesim.controlplane.scheduler.framework.interface import Binder, FilterRun
 from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodInfos
 from kubesim.controlplane.scheduler.framework.runtime import Framework
+from kubesim.controlplane.scheduler.luck import Luck, Streams
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.preempting import Preempting
 from kubesim.controlplane.scheduler.registry import (
@@ -32,8 +33,8 @@ from kubesim.controlplane.scheduler.registry import (
     build_plugins,
 )
 from kubesim.controlplane.scheduler.schedule_one import Attempt, SchedulingAlgorithm
+from kubesim.controlplane.scheduler.versions import LATEST, Version, as_of, version_of
 from kubesim.errors import InputError
-from kubesim.sim import Rng
 
 
 class Engine:
@@ -46,7 +47,9 @@ class Engine:
         binder: The way to the API server; ``None`` when nothing is ever bound.
         registry: The plugins that profiles can name.
         fast: Whether attempts may take the fast path; the decisions are the same.
-        rng: Named random streams; ``None`` takes chance out: the first of all equals wins.
+        rng: Named random streams; ``None`` takes chance out, and so does one worker (but for
+            preemption, and for draws between equals before 1.35).
+        version: Which kube-scheduler this is, such as ``1.36``.
 
     Raises:
         InputError: If the configuration does not make sense.
@@ -61,9 +64,11 @@ class Engine:
         binder: Binder | None = None,
         registry: Mapping[str, PluginFactory] = DEFAULT_REGISTRY,
         fast: bool = True,
-        rng: Callable[[str], Rng] | None = None,
+        rng: Streams | None = None,
+        version: str = LATEST,
     ) -> None:
-        self.preemption_rng = rng("kube-scheduler/preemption") if rng is not None else None
+        self.version = version_of(version)
+        self.luck = Luck(rng, parallelism=config.parallelism, random_ties=self.version.random_ties)
         self.config = config
         self.lister = lister
         self.clock = clock
@@ -81,9 +86,14 @@ class Engine:
         self.algorithm = SchedulingAlgorithm(
             self.cache,
             percentage_of_nodes_to_score=config.percentage_of_nodes_to_score,
+            luck=self.luck,
             fast_paths={
                 name: FastPath(
-                    framework, cache=self.cache, columns=columns, nominator=self.nominator
+                    framework,
+                    cache=self.cache,
+                    columns=columns,
+                    nominator=self.nominator,
+                    luck=self.luck,
                 )
                 for name, framework in self.frameworks.items()
             }
@@ -97,6 +107,7 @@ class Engine:
 
     def schedule(self, info: PodInfo) -> Attempt:
         """Decide where a pod should run, now; nothing is promised yet."""
+        self.luck.renew()
         framework = self.framework_for(info.pod)
         assert framework is not None, info.pod.spec.scheduler_name
         return self.algorithm.schedule(framework, info)
@@ -105,6 +116,7 @@ class Engine:
         self, profile: KubeSchedulerProfile, registry: Mapping[str, PluginFactory]
     ) -> Framework:
         handle = ProfileHandle(self)
+        profile = as_of(self.version, profile)
         framework = Framework(
             profile_name=profile.name,
             plugins=build_plugins(profile, handle, registry),
@@ -154,9 +166,14 @@ class ProfileHandle:
         return self._engine.binder
 
     @property
-    def preemption_rng(self) -> Rng | None:
-        """Decides where the search for victims begins, and between equals."""
-        return self._engine.preemption_rng
+    def luck(self) -> Luck:
+        """What is left to chance."""
+        return self._engine.luck
+
+    @property
+    def version(self) -> Version:
+        """Which kube-scheduler this is."""
+        return self._engine.version
 
     @property
     def now_ns(self) -> int:

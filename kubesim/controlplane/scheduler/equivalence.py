@@ -40,7 +40,9 @@ class ScoringRules:
         fit: The same score for one node, given cpu and memory in this order.
         balance: NodeResourcesBalancedAllocation for one node, likewise.
         balance_alone: Whether only the balance with the pod counts, and not what it changes.
+        scores_best_effort: Whether there is a balance for pods without requests.
         ignored: Resources that others take care of.
+        too_big_is_final: Whether evicting others is ruled out where the pod would never fit.
     """
 
     most_allocated: bool
@@ -51,7 +53,9 @@ class ScoringRules:
     fit: Scorer
     balance: Scorer
     balance_alone: bool
+    scores_best_effort: bool
     ignored: frozenset[str]
+    too_big_is_final: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +109,13 @@ class EquivalenceClass:
         self._rules = rules
         self._nominator = nominator
         self._priority = signature.priority
-        self._lacks = Lacks(signature, columns, rules.ignored)
+        self._lacks = Lacks(
+            signature, columns, ignored=rules.ignored, too_big_is_final=rules.too_big_is_final
+        )
         self._scored_cpu = signature.score_amounts.get("cpu", 0)
         self._scored_memory = signature.score_amounts.get("memory", 0)
-        self._balanced = bool(self._lacks.cpu or self._lacks.memory)
+        has_requests = self._lacks.cpu or self._lacks.memory
+        self._balanced = bool(has_requests or rules.scores_best_effort)
         self._plain = not self._lacks.scalars and not self._lacks.host_ports
         self._seen = len(columns.changes)
         self._crowded: dict[int, int] = {}

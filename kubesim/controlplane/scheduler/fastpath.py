@@ -32,6 +32,7 @@ from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignatu
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.status import Status
 from kubesim.controlplane.scheduler.lacks import Mask
+from kubesim.controlplane.scheduler.luck import Luck
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.plugins.imagelocality import ImageLocality, image_names
 from kubesim.controlplane.scheduler.plugins.interpodaffinity import InterPodAffinity
@@ -105,11 +106,19 @@ class FastPath:
         cache: The nodes.
         columns: The same in columns, shared by all profiles.
         nominator: Who waits for which node.
+        luck: What is left to chance.
     """
 
     def __init__(
-        self, framework: Framework, *, cache: Cache, columns: Columns, nominator: PodNominator
+        self,
+        framework: Framework,
+        *,
+        cache: Cache,
+        columns: Columns,
+        nominator: PodNominator,
+        luck: Luck,
     ) -> None:
+        self._luck = luck
         self._framework = framework
         self._cache = cache
         self._nominator = nominator
@@ -158,9 +167,16 @@ class FastPath:
         own = columns.row(waits_for) if waits_for else None
         if own is not None and ok[own]:
             return Choice(waits_for or "", np.array([own]), 1, None, searched=False)
-        rows, processed = _search(np.flatnonzero(ok), columns.count, start, wanted)
-        if own is not None and len(rows) and (own - start) % columns.count >= processed:
-            processed += 1  # it was looked at, though the search did not come to it
+        order = self._luck.order(columns.count)
+        if order is None:
+            rows, processed = _search(np.flatnonzero(ok), columns.count, start, wanted)
+        else:
+            rows, processed = _search_racing(ok, order, start, wanted)
+        if own is not None and processed < columns.count:
+            place = (own - start) % columns.count
+            if order is not None:
+                place = int(np.flatnonzero(order == place)[0])
+            processed += place >= processed  # looked at, though the search did not come to it
         if not len(rows):
             if known.domains is not None:
                 return None
@@ -371,6 +387,8 @@ class FastPath:
     def _winner(self, totals: Ints) -> int:
         """The node on top of the heap that upstream builds from the list."""
         best = np.flatnonzero(totals == totals.max())
+        if self._luck.random_ties:
+            return int(best[self._luck.winner(len(best))])
         if len(best) == 1 or best[0] == 0:
             return int(best[0])
         ranks = self._ranks.get(len(totals))
@@ -398,6 +416,21 @@ def _search(feasible: Ints, count: int, start: int, wanted: int) -> tuple[Ints, 
         return feasible, count
     # The search ends when it meets one feasible node more than it wants.
     return feasible[:wanted], (int(feasible[wanted]) - start) % count
+
+
+def _search_racing(ok: Mask, order: Ints, start: int, wanted: int) -> tuple[Ints, int]:
+    """The same when nodes are come to in another order."""
+    count = len(order)
+    enough = 2 * wanted + 64  # often so, and then the rest need not be looked at
+    while True:
+        rows = order[:enough] + start
+        rows[rows >= count] -= count
+        found = np.flatnonzero(ok[rows])
+        if len(found) > wanted:
+            return rows[found[:wanted]], int(found[wanted])
+        if enough >= count:
+            return rows[found], count
+        enough = count
 
 
 def _scaled(raw: Ints) -> Ints:

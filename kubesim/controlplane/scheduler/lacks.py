@@ -34,11 +34,18 @@ class Lacks:
         signature: The pods.
         columns: The nodes.
         ignored: Resources that others take care of.
+        too_big_is_final: Whether evicting others is ruled out where the pod would never fit.
     """
 
     def __init__(
-        self, signature: PodSignature, columns: Columns, ignored: Collection[str] = ()
+        self,
+        signature: PodSignature,
+        columns: Columns,
+        *,
+        ignored: Collection[str],
+        too_big_is_final: bool,
     ) -> None:
+        self._too_big_is_final = too_big_is_final
         wanted = signature.requests
         self._columns = columns
         self.cpu, self.memory = wanted.milli_cpu, wanted.memory
@@ -129,7 +136,7 @@ class Lacks:
         reasons = [f"Insufficient {name}" for i, name in enumerate(names) if verdict & CPU << i]
         if verdict & TOO_MANY_PODS:
             reasons.insert(0, "Too many pods")
-        for_good = verdict & self.for_good
+        for_good = verdict & self.for_good and self._too_big_is_final
         code = Code.UNSCHEDULABLE_AND_UNRESOLVABLE if for_good else Code.UNSCHEDULABLE
         return Status(code, tuple(reasons), "NodeResourcesFit")
 

@@ -67,10 +67,12 @@ DEFAULT_REGISTRY: Mapping[str, PluginFactory] = {
     "PrioritySort": lambda _args, _handle: PrioritySort(),
     "NodeUnschedulable": lambda _args, _handle: NodeUnschedulable(),
     "NodeName": lambda _args, _handle: NodeName(),
-    "TaintToleration": lambda _args, _handle: TaintToleration(),
+    "TaintToleration": lambda _args, handle: TaintToleration(handle.version),
     "NodeAffinity": _with(config.NodeAffinityArgs, lambda args, _handle: NodeAffinity(args)),
     "NodePorts": lambda _args, _handle: NodePorts(),
-    "NodeResourcesFit": _with(config.NodeResourcesFitArgs, lambda args, _handle: Fit(args)),
+    "NodeResourcesFit": _with(
+        config.NodeResourcesFitArgs, lambda args, handle: Fit(args, handle.version)
+    ),
     "VolumeRestrictions": lambda _args, handle: VolumeRestrictions(handle),
     "NodeVolumeLimits": lambda _args, handle: NodeVolumeLimits(handle),
     "VolumeBinding": lambda _args, handle: VolumeBinding(handle),
@@ -80,7 +82,8 @@ DEFAULT_REGISTRY: Mapping[str, PluginFactory] = {
     "DynamicResources": lambda _args, _handle: DynamicResources(),
     "DefaultPreemption": _with(config.DefaultPreemptionArgs, DefaultPreemption),
     "NodeResourcesBalancedAllocation": _with(
-        config.NodeResourcesBalancedAllocationArgs, lambda args, _handle: BalancedAllocation(args)
+        config.NodeResourcesBalancedAllocationArgs,
+        lambda args, handle: BalancedAllocation(args, handle.version),
     ),
     "ImageLocality": lambda _args, handle: ImageLocality(handle),
     "DefaultBinder": lambda _args, handle: DefaultBinder(handle.binder),

@@ -69,7 +69,9 @@ def rules_of(framework: Framework) -> ScoringRules | None:
     return ScoringRules(
         balance=balance.scorer,
         balance_alone=balance.alone,
+        scores_best_effort=balance.scores_best_effort,
         ignored=fit.ignored,
+        too_big_is_final=fit.too_big_is_final,
         fit=most_allocated(in_order) if most else least_allocated(in_order),
         most_allocated=most,
         fit_weight=plugins.weights[fit.name],

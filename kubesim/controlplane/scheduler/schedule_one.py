@@ -4,8 +4,8 @@ A pure decision over a snapshot: nothing here waits, writes or remembers, except
 the node at which the next search begins.
 
 Mirrors: pkg/scheduler/schedule_one.go (schedulePod, findNodesThatFitPod, prioritizeNodes).
-Departs: no extenders. With parallelism 16 upstream finds feasible nodes in a racing order; here
-the order is that of one worker.
+Departs: no extenders. With parallelism 16 upstream finds feasible nodes in a racing order; the race
+is modelled in ``luck``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.runtime import Framework, ScoreTable
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.luck import Luck
 
 MIN_FEASIBLE_NODES_TO_FIND = 100
 MIN_FEASIBLE_NODES_PERCENTAGE_TO_FIND = 5
@@ -134,6 +135,7 @@ class SchedulingAlgorithm:
         percentage_of_nodes_to_score: How many feasible nodes are enough, for profiles that do not
             say; 0 lets the size of the cluster decide.
         fast_paths: By profile, what can take an attempt off the reference path.
+        luck: What is left to chance; nothing by default.
     """
 
     def __init__(
@@ -142,7 +144,9 @@ class SchedulingAlgorithm:
         *,
         percentage_of_nodes_to_score: int,
         fast_paths: Mapping[str, FastPath] | None = None,
+        luck: Luck | None = None,
     ) -> None:
+        self._luck = luck or Luck()
         self.next_start_node_index = 0
         self._fast_paths = fast_paths or {}
         self._snapshot = snapshot
@@ -189,8 +193,15 @@ class SchedulingAlgorithm:
         attempt.error = framework.run_pre_score_plugins(state, info, feasible)
         if attempt.error is None:
             attempt.scores = framework.run_score_plugins(state, info, feasible)
-            attempt.selected = attempt.feasible[select_host(attempt.scores.totals)]
+            attempt.selected = attempt.feasible[self._select_host(attempt.scores.totals)]
         return attempt
+
+    def _select_host(self, totals: Sequence[int]) -> int:
+        if not self._luck.random_ties:
+            return select_host(totals)
+        best = max(totals)
+        ties = [index for index, total in enumerate(totals) if total == best]
+        return ties[self._luck.winner(len(ties))]
 
     def _choose(
         self,
@@ -272,7 +283,8 @@ class SchedulingAlgorithm:
         feasible: list[NodeInfo] = []
         diagnosis, state, info = attempt.diagnosis, attempt.state, attempt.info
         start = self.next_start_node_index
-        for i in range(count):
+        order = self._luck.order(count)
+        for i in range(count) if order is None else order.tolist():
             node = nodes[(start + i) % count]
             status = framework.run_filter_plugins_with_nominated_pods(state, info, node)
             if status is None:

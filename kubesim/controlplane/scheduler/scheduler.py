@@ -10,7 +10,9 @@ computed, and the clock is only asked when something waits.
 Mirrors: pkg/scheduler/scheduler.go, pkg/scheduler/schedule_one.go (schedulingCycle, bindingCycle,
 handleSchedulingFailure).
 Departs: the decision is made at the instant at which the cycle begins, and takes effect when the
-time of the cycle has passed; a Permit plugin may refuse but not yet wait.
+time of the cycle has passed. The order in which parallel workers find nodes, and where a search for
+victims begins, are drawn from the run's random streams (see ``luck``). A Permit plugin may refuse
+but not yet wait.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.status import Code, Status
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
 from kubesim.controlplane.scheduler.schedule_one import Attempt
+from kubesim.controlplane.scheduler.versions import LATEST
 from kubesim.facts import PodAttempted, PodBound, StartupPhaseEnded
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.sim.distribution import Distribution
@@ -78,6 +81,9 @@ class Scheduler:
         client: Its connection to the API server.
         config: Its configuration.
         timings: How long its own work takes.
+        version: Which kube-scheduler this is, such as ``1.36``.
+        by_chance: Whether what is chance in reality is drawn; if not, nodes are found in order and
+            the first of equals wins.
     """
 
     def __init__(
@@ -87,6 +93,8 @@ class Scheduler:
         client: Client,
         config: KubeSchedulerConfiguration,
         timings: SchedulerTimings,
+        version: str = LATEST,
+        by_chance: bool = True,
     ) -> None:
         self._sim = sim
         self._client = client
@@ -101,6 +109,8 @@ class Scheduler:
             lister=InformerLister(client),
             clock=lambda: sim.wall_ns,
             binder=client,
+            rng=sim.rng if by_chance else None,
+            version=version,
         )
         self.queue = self._new_queue(config)
         self._executor = Executor(

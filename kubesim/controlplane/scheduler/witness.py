@@ -42,7 +42,9 @@ def attempt_now(engine: Engine, info: PodInfo) -> Attempt:
 
 def _reference(engine: Engine) -> SchedulingAlgorithm:
     percentage = engine.config.percentage_of_nodes_to_score
-    reference = SchedulingAlgorithm(engine.cache, percentage_of_nodes_to_score=percentage)
+    reference = SchedulingAlgorithm(
+        engine.cache, percentage_of_nodes_to_score=percentage, luck=engine.luck
+    )
     reference.next_start_node_index = engine.algorithm.next_start_node_index
     return reference
 

@@ -23,7 +23,9 @@ from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.status import Code, Status
-from kubesim.sim import Rng, SimProcess
+from kubesim.controlplane.scheduler.luck import Luck
+from kubesim.controlplane.scheduler.versions import Version
+from kubesim.sim import SimProcess
 
 
 class Plugin(ABC):
@@ -346,8 +348,13 @@ class Handle(Protocol):
         ...
 
     @property
-    def preemption_rng(self) -> Rng | None:
-        """Decides where the search for victims begins, and between equals."""
+    def luck(self) -> Luck:
+        """What is left to chance."""
+        ...
+
+    @property
+    def version(self) -> Version:
+        """Which kube-scheduler this is."""
         ...
 
     @property

@@ -87,6 +87,11 @@ def balanced_allocation(requested: Amounts, allocated: Amounts, allocatable: Amo
     return half + truncated_division(half + with_pod - without_pod, 2)
 
 
+def balance_with_pod(requested: Amounts, _allocated: Amounts, allocatable: Amounts) -> int:
+    """The same before 1.36: the more even the better, whatever it was before."""
+    return balance(requested, allocatable)
+
+
 def balance(requested: Amounts, allocatable: Amounts) -> int:
     """How evenly resources are used: 100 when all utilizations are equal."""
     fractions = [

@@ -133,12 +133,10 @@ class DefaultPreemption(PostFilterPlugin, PreEnqueuePlugin, EnqueueExtensions):
 
     def _offset(self, num_nodes: int) -> int:
         """Where among the nodes the search for candidates begins."""
-        rng = self._handle.preemption_rng
-        return rng.uniform(0, num_nodes) if rng is not None and num_nodes else 0
+        return self._handle.luck.preemption_offset(num_nodes)
 
     def _tie_break(self, count: int) -> int:
-        rng = self._handle.preemption_rng
-        return rng.uniform(0, count) if rng is not None and count > 1 else 0
+        return self._handle.luck.preemption_winner(count)
 
     def _objection(self, info: PodInfo, statuses: NodeToStatus) -> str:
         """Why the pod may not evict others; empty when it may."""

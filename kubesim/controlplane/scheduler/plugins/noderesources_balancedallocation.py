@@ -20,8 +20,13 @@ from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
 from kubesim.controlplane.scheduler.framework.interface import PreScorePlugin, ScorePlugin
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
-from kubesim.controlplane.scheduler.framework.scorers import Scorer, balanced_allocation
+from kubesim.controlplane.scheduler.framework.scorers import (
+    Scorer,
+    balance_with_pod,
+    balanced_allocation,
+)
 from kubesim.controlplane.scheduler.framework.status import SKIP, Status
+from kubesim.controlplane.scheduler.versions import Version
 
 NAME = "NodeResourcesBalancedAllocation"
 
@@ -42,14 +47,20 @@ class BalancedAllocation(PreScorePlugin, ScorePlugin):
 
     Args:
         args: The resources that count.
+        version: What the score is.
     """
 
     name: ClassVar[str] = NAME
 
-    def __init__(self, args: NodeResourcesBalancedAllocationArgs) -> None:
+    def __init__(
+        self,
+        args: NodeResourcesBalancedAllocationArgs,
+        version: Version = Version(),  # noqa: B008  # frozen
+    ) -> None:
         self.resources = args.resources or DEFAULT_RESOURCES
-        self.alone = False
-        self.scorer: Scorer = balanced_allocation
+        self.alone = version.balance_alone
+        self.scores_best_effort = version.scores_best_effort
+        self.scorer: Scorer = balance_with_pod if version.balance_alone else balanced_allocation
         self._names = tuple(spec.name for spec in self.resources)
 
     @override
@@ -58,7 +69,7 @@ class BalancedAllocation(PreScorePlugin, ScorePlugin):
     ) -> Status | None:
         amounts = info.signature.request_amounts
         requests = tuple(amounts.get(name, 0) for name in self._names)
-        if not any(requests):
+        if not any(requests) and not self.scores_best_effort:
             return SKIP
         state.write(PreScoreState(requests))
         return None

@@ -52,6 +52,7 @@ from kubesim.controlplane.scheduler.framework.scorers import (
     requested_to_capacity_ratio,
 )
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.versions import Version
 
 NAME = "NodeResourcesFit"
 
@@ -72,11 +73,17 @@ class Fit(PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin, EnqueueExt
 
     Args:
         args: The strategy, and resources that others take care of.
+        version: Whether a request beyond what a node has is final.
     """
 
     name: ClassVar[str] = NAME
 
-    def __init__(self, args: NodeResourcesFitArgs) -> None:
+    def __init__(
+        self,
+        args: NodeResourcesFitArgs,
+        version: Version = Version(),  # noqa: B008  # frozen
+    ) -> None:
+        self.too_big_is_final = version.too_big_is_final
         self.ignored = frozenset(args.ignored_resources)
         self.ignored_groups = frozenset(args.ignored_resource_groups)
         self.strategy = args.scoring_strategy
@@ -107,6 +114,7 @@ class Fit(PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin, EnqueueExt
         reasons, unresolvable = insufficient(wanted, node, self.ignored, self.ignored_groups)
         if not reasons:
             return None
+        unresolvable &= self.too_big_is_final
         code = Code.UNSCHEDULABLE_AND_UNRESOLVABLE if unresolvable else Code.UNSCHEDULABLE
         return Status(code, tuple(reasons), NAME)
 

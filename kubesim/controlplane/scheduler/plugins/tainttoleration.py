@@ -33,6 +33,7 @@ from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.normalize import default_normalize_score
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.status import Status
+from kubesim.controlplane.scheduler.versions import Version
 
 NAME = "TaintToleration"
 REFUSAL = Status.unresolvable("node(s) had untolerated taint(s)", plugin=NAME)
@@ -52,9 +53,16 @@ class PreScoreState:
 class TaintToleration(
     FilterPlugin, PreScorePlugin, ScorePlugin, ScoreExtensions, EnqueueExtensions
 ):
-    """Refuses nodes with a hard taint, prefers those with fewer soft ones."""
+    """Refuses nodes with a hard taint, prefers those with fewer soft ones.
+
+    Args:
+        version: Whether a refusal says which taint.
+    """
 
     name: ClassVar[str] = NAME
+
+    def __init__(self, version: Version = Version()) -> None:  # noqa: B008  # frozen
+        self._names_taints = version.names_taints
 
     @override
     def events_to_register(self) -> tuple[ClusterEventWithHint, ...]:
@@ -70,7 +78,14 @@ class TaintToleration(
         taints = node.node.spec.taints
         if not taints:
             return None
-        return None if tolerates_hard_taints(info.signature.spec.tolerations, taints) else REFUSAL
+        tolerations = info.signature.spec.tolerations
+        taint = find_matching_untolerated_taint(taints, tolerations, is_hard)
+        if taint is None:
+            return None
+        if self._names_taints:
+            named = f"node(s) had untolerated taint {{{taint.key}: {taint.value or ''}}}"
+            return Status.unresolvable(named, plugin=NAME)
+        return REFUSAL
 
     @override
     def pre_score(
