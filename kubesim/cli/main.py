@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from kubesim import __version__
+from kubesim.cli.image import app as image_app
 from kubesim.cli.options import OutputFormat, Preset, ScenarioName, Seed, TableFormat, Until
 from kubesim.errors import EXIT_BAD_INPUT, EXIT_BUG, InputError, Problem
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(image_app, name="image")
 
 
 @app.command(epilog="Example: kubesim run mixed-pool --seed 7")

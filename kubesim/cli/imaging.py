@@ -1,0 +1,115 @@
+"""``kubesim image``: build an OCI image of Wasm, look into one, push it, pull one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kubesim.cli.options import OutputFormat
+from kubesim.cli.output import print_data
+from kubesim.errors import EXIT_PASSED, InputError
+from kubesim.oci.building import build
+from kubesim.oci.inspection import open_image, report
+from kubesim.oci.layout import Layout, is_layout, local_store
+from kubesim.oci.media import Form
+from kubesim.oci.reference import parse_name
+
+
+def build_command(source: Path, *, tag: str, form: str | None, out: Path | None) -> int:
+    """Build an image into a layout; returns the exit code."""
+    parse_name(tag)
+    built = build(source, Form(form) if form else None)
+    layout = Layout(out or local_store())
+    layout.add(tag, built.manifest, built.blobs)
+    print(f"{tag} {built.manifest.descriptor.digest}")
+    layers = len(built.manifest.layers)
+    size = sum(layer.size_bytes for layer in built.manifest.layers)
+    plural = "s" if layers != 1 else ""
+    print(f"{built.form.value} image, {layers} layer{plural}, {size} bytes, in {layout.folder}")
+    return EXIT_PASSED
+
+
+def inspect_command(image: str, *, reference: str | None, output: OutputFormat) -> int:
+    """Print what is in an image; returns the exit code."""
+    layout, name = find_image(image, reference)
+    data = report(open_image(layout, name), name or _only_name(layout))
+    if output is OutputFormat.TEXT:
+        print("\n".join(_text(data)))
+    else:
+        print_data(data, output)
+    return EXIT_PASSED
+
+
+def find_image(image: str, reference: str | None) -> tuple[Layout, str | None]:
+    """The layout that an image is in, and its name there.
+
+    Args:
+        image: A layout's folder, or the name of an image in the local store.
+        reference: Which image of the folder is meant.
+
+    Raises:
+        InputError: There is none.
+    """
+    folder = Path(image)
+    if folder.is_dir():
+        return Layout(folder), reference
+    store = local_store()
+    if not is_layout(store):
+        hint = "kubesim image build puts one there"
+        raise InputError(f'no folder "{image}", and no images in {store}; {hint}')
+    return Layout(store), image
+
+
+def _only_name(layout: Layout) -> str:
+    names = layout.references()
+    return names[0] if names else ""
+
+
+def _text(data: dict[str, Any]) -> list[str]:
+    """The report for people."""
+    lines = [f"{data['reference']} {data['digest']}".strip()]
+    platform = "/".join(str(each) for each in (data["os"], data["architecture"]) if each)
+    lines.append(f"form          {data['form']} ({platform})" if platform else data["form"])
+    lines.append("layers")
+    lines += [
+        f"  {each['digest']}  {each['size']:>9}  {each['mediaType']}" for each in data["layers"]
+    ]
+    for part in data["wasm"]:
+        inside = ""
+        if part["kind"] == "component":
+            inside = (
+                f", {part['modulesInside']} modules, {part['componentsInside']} components in it"
+            )
+        lines.append(f"{part['kind']} {part['name']} ({part['size']} bytes{inside})")
+        lines += [f"  import {name}" for name in part["imports"]]
+        lines += [f"  export {name}" for name in part["exports"]]
+    lines.append(f"capabilities  {', '.join(data['capabilities']) or 'none'}")
+    if "spin" in data:
+        lines += _spin_text(data["spin"])
+    return lines
+
+
+def _spin_text(spin: dict[str, Any]) -> list[str]:
+    lines = [f"application   {spin['name']} {spin['version'] or ''}".rstrip()]
+    for trigger in spin["triggers"]:
+        route = trigger.get("route", trigger.get("channel", ""))
+        shown = route if isinstance(route, str) else "private"
+        executor = (trigger.get("executor") or {}).get("type", "")
+        words = (f"trigger {trigger['type']}", shown, "->", trigger.get("component", ""), executor)
+        lines.append("  " + " ".join(word for word in words if word))
+    names = {
+        "allowedOutboundHosts": "allowed hosts",
+        "keyValueStores": "key-value stores",
+        "sqliteDatabases": "SQLite databases",
+        "aiModels": "AI models",
+    }
+    for component in spin["components"]:
+        lines.append(f"  component {component['id']}")
+        for key, name in names.items():
+            if component[key]:
+                lines.append(f"    {name}: {', '.join(component[key])}")
+        if component["files"]:
+            lines.append(
+                f"    files: {', '.join(str(file['path']) for file in component['files'])}"
+            )
+    return lines
