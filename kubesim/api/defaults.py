@@ -11,6 +11,7 @@ derived from its containers.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -46,6 +47,7 @@ from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import KubeModel
 from kubesim.api.quantity import Quantity
 from kubesim.api.schedulingv1 import PriorityClass
+from kubesim.api.spinv1alpha1 import SpinApp, spin_app_defaults
 
 __all__ = ["image_pull_policy", "set_defaults", "set_pod_spec_defaults"]
 
@@ -229,7 +231,12 @@ def _namespace(namespace: Namespace) -> Namespace:
 
 
 def _secret(secret: Secret) -> Secret:
-    return _fill_empty(secret, type="Opaque")
+    secret = _fill_empty(secret, type="Opaque")
+    if not secret.string_data:
+        return secret
+    # Write-only: what was written as text is kept like all the rest.
+    encoded = {key: b64encode(text.encode()).decode() for key, text in secret.string_data.items()}
+    return secret.replace(data=secret.data.merge(encoded), string_data=FrozenMap())
 
 
 def _service(service: Service) -> Service:
@@ -307,5 +314,6 @@ _DEFAULTERS: dict[type[KubeObject], Callable[[Any], Any]] = {
     ReplicaSet: _replica_set,
     Secret: _secret,
     Service: _service,
+    SpinApp: spin_app_defaults,
     StatefulSet: _stateful_set,
 }

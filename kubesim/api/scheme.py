@@ -2,7 +2,8 @@
 
 A manifest says ``apps/v1 Deployment``, a URL says ``deployments``, a user says ``deploy``: here
 they meet. A class is imported when it is first asked for, so that knowing all kinds costs nothing.
-Rooms with custom resources make a larger scheme of their own: ``KUBERNETES.extended(...)``.
+``KUBERNETES`` has the official kinds; ``SCHEME`` is what everybody uses: those, and the custom
+resources for which there is an operator here (``KUBERNETES.extended(...)``).
 
 Mirrors: staging/src/k8s.io/apimachinery/pkg/runtime/scheme.go and the REST mapper.
 """
@@ -17,7 +18,22 @@ from importlib import import_module
 
 from kubesim.api.metav1 import KubeObject
 
-__all__ = ["KUBERNETES", "Resource", "Scheme"]
+__all__ = ["KUBERNETES", "SCHEME", "Column", "Resource", "Scheme"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that ``kubectl get`` prints for a custom resource.
+
+    Attributes:
+        name: Its head.
+        json_path: Where in the object its value is.
+        wide: Whether only ``-o wide`` has it.
+    """
+
+    name: str
+    json_path: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Resource:
         module: The module that has the class.
         namespaced: Whether objects of this kind live in a namespace.
         short_names: What kubectl also understands, such as ``deploy``.
+        columns: ``additionalPrinterColumns`` of a custom resource.
     """
 
     api_version: str
@@ -39,6 +56,7 @@ class Resource:
     module: str
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def group(self) -> str:
@@ -256,3 +274,37 @@ KUBERNETES = Scheme(
     )
 )
 """The kinds of Kubernetes that kubesim knows."""
+
+_SPIN = "kubesim.api.spinv1alpha1"
+
+SCHEME = KUBERNETES.extended(
+    (
+        Resource(
+            "core.spinkube.dev/v1alpha1",
+            "SpinApp",
+            "spinapps",
+            _SPIN,
+            columns=(
+                Column("Ready", ".status.readyReplicas"),
+                Column("Desired", ".spec.replicas"),
+                Column("Executor", ".spec.executor"),
+                Column("Deployment", ".status.deploymentName", wide=True),
+                Column("Service", ".status.serviceName", wide=True),
+            ),
+        ),
+        Resource("core.spinkube.dev/v1alpha1", "SpinAppExecutor", "spinappexecutors", _SPIN),
+        Resource(
+            "runtime.spinkube.dev/v1alpha1",
+            "Shim",
+            "shims",
+            "kubesim.api.runtimev1alpha1",
+            namespaced=False,
+            columns=(
+                Column("RuntimeClass", ".spec.runtimeClass.name"),
+                Column("Ready", ".status.nodesReady"),
+                Column("Nodes", ".status.nodes"),
+            ),
+        ),
+    )
+)
+"""The same, and the custom resources of SpinKube."""

@@ -18,7 +18,7 @@ from kubesim.api.fielderrors import FieldError, KeyPath, forbidden, invalid
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.schedulingv1 import PriorityClass
-from kubesim.api.scheme import KUBERNETES, Scheme
+from kubesim.api.scheme import SCHEME, Scheme
 from kubesim.api.validation import validate_object
 
 __all__ = ["validate_update"]
@@ -29,7 +29,7 @@ _IMMUTABLE = "field is immutable"
 _SPEC: KeyPath = ("spec",)
 
 
-def validate_update(new: KubeObject, old: KubeObject, scheme: Scheme = KUBERNETES) -> Errors:
+def validate_update(new: KubeObject, old: KubeObject, scheme: Scheme = SCHEME) -> Errors:
     """What is wrong with putting ``new`` in the place of ``old``, besides ``new`` itself."""
     errors = validate_object(new, scheme)
     for field, name in _FIXED_METADATA.items():

@@ -53,7 +53,7 @@ from kubesim.api.podvalidation import (
     toleration_errors,
 )
 from kubesim.api.schedulingv1 import PriorityClass
-from kubesim.api.scheme import KUBERNETES, Scheme
+from kubesim.api.scheme import SCHEME, Scheme
 
 __all__ = ["object_meta_errors", "validate_object"]
 
@@ -71,7 +71,7 @@ _METADATA: KeyPath = ("metadata",)
 _SPEC: KeyPath = ("spec",)
 
 
-def validate_object(obj: KubeObject, scheme: Scheme = KUBERNETES) -> Errors:
+def validate_object(obj: KubeObject, scheme: Scheme = SCHEME) -> Errors:
     """What is wrong with an object; an empty list when it may be stored.
 
     Args:

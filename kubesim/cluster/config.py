@@ -53,6 +53,7 @@ class ClusterConfig:
         nodes: The nodes that exist when the run begins.
         images: What the registries have.
         traffic: The users.
+        spinkube: Whether SpinKube is installed.
     """
 
     name: str
@@ -64,3 +65,4 @@ class ClusterConfig:
     nodes: tuple[NodeConfig, ...]
     images: tuple[Image, ...]
     traffic: tuple[TrafficConfig, ...]
+    spinkube: bool = False

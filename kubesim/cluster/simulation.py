@@ -18,9 +18,16 @@ from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
 from kubesim.cluster.engine import shared_engine
 from kubesim.cluster.node import NodeAssembly, World, assemble_node
+from kubesim.cluster.spinkube import SPIN_OPERATOR_LIMITS, start_spin_operator
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
-from kubesim.controlplane.client import AlreadyExists, Client, ClientConfig, StatusError
+from kubesim.controlplane.client import (
+    AlreadyExists,
+    Client,
+    ClientConfig,
+    Controller,
+    StatusError,
+)
 from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.controllers import (
     DeploymentController,
@@ -33,6 +40,7 @@ from kubesim.controlplane.controllers import (
 )
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
+from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import ObjectRefused, RunStarted, StepTaken
 from kubesim.node.proxy import KubeProxy
 from kubesim.sim import Sim, SimProcess
@@ -73,13 +81,14 @@ class Simulation:
                 wasmtime=WASMTIME_VERSION,
             )
         )
-        self.apiserver = APIServer(self.sim)
+        self.apiserver = APIServer(self.sim, webhooks=SPIN_WEBHOOKS if config.spinkube else ())
         self._bootstrap()
         self._network = PodNetwork(
             self.sim, round_trip=config.preset.network.client_round_trip.distribution
         )
         self._user = self._client("kubectl", KUBECTL_LIMITS)
         self._start_control_plane()
+        self._start_operators()
         self._start_nodes()
         self._start_traffic()
 
@@ -188,6 +197,13 @@ class Simulation:
             config=KubeSchedulerConfiguration(),
             timings=SchedulerTimings(cycle=self.config.preset.scheduler.cycle.distribution),
         )
+
+    def _start_operators(self) -> None:
+        """What somebody installed into the cluster."""
+        self._operators: tuple[Controller, ...] = ()
+        if self.config.spinkube:
+            client = self._client("spin-operator", SPIN_OPERATOR_LIMITS)
+            self._operators = start_spin_operator(self.sim, client=client)
 
     def _start_nodes(self) -> None:
         config = self.config

@@ -1,14 +1,25 @@
 """The rules of the API server, applied to manifests: what it would refuse, and on which line.
 
+Rules that need other objects of the cluster (an executor that must exist) are the server's.
+
 Mirrors: nothing upstream; it is what ``kubectl apply --dry-run=server`` would say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from kubesim.api.defaults import set_defaults
+from kubesim.api.fielderrors import FieldError
+from kubesim.api.metav1 import KubeObject
 from kubesim.api.scheme import KUBERNETES, Scheme
+from kubesim.api.spinv1alpha1 import (
+    SpinApp,
+    SpinAppExecutor,
+    spin_app_errors,
+    spin_app_executor_errors,
+)
 from kubesim.api.validation import validate_object
 from kubesim.errors import Problem
 from kubesim.manifests.decoding import Manifest
@@ -21,5 +32,17 @@ def check(manifests: Iterable[Manifest], *, scheme: Scheme = KUBERNETES) -> list
     return [
         manifest.document.problem(error.message, error.path)
         for manifest in manifests
-        for error in validate_object(set_defaults(manifest.obj), scheme)
+        for error in _errors(set_defaults(manifest.obj), scheme)
     ]
+
+
+def _errors(obj: KubeObject, scheme: Scheme) -> list[FieldError]:
+    webhook = _WEBHOOKS.get(type(obj))
+    return validate_object(obj, scheme) + (webhook(obj) if webhook is not None else [])
+
+
+# What the webhooks of an operator refuse by the object alone.
+_WEBHOOKS: dict[type[KubeObject], Callable[[Any], list[FieldError]]] = {
+    SpinApp: spin_app_errors,
+    SpinAppExecutor: spin_app_executor_errors,
+}

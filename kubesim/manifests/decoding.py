@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from kubesim.api.fielderrors import KeyPath
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import KubeModel
-from kubesim.api.scheme import KUBERNETES, Resource, Scheme
+from kubesim.api.scheme import SCHEME, Resource, Scheme
 from kubesim.errors import InputError, Problem
 from kubesim.manifests.problems import describe, problems_of, type_at
 from kubesim.manifests.reading import Document, read_paths, read_text
@@ -62,7 +62,7 @@ class Manifest:
         return self.document.line
 
 
-def load(*paths: str | Path, scheme: Scheme = KUBERNETES) -> list[Manifest]:
+def load(*paths: str | Path, scheme: Scheme = SCHEME) -> list[Manifest]:
     """The objects in files and folders, in order.
 
     Raises:
@@ -71,9 +71,7 @@ def load(*paths: str | Path, scheme: Scheme = KUBERNETES) -> list[Manifest]:
     return load_documents(read_paths(paths), scheme=scheme)
 
 
-def load_text(
-    text: str, source: str | None = None, *, scheme: Scheme = KUBERNETES
-) -> list[Manifest]:
+def load_text(text: str, source: str | None = None, *, scheme: Scheme = SCHEME) -> list[Manifest]:
     """The objects in a text; ``source`` is its name in messages.
 
     Raises:
@@ -82,9 +80,7 @@ def load_text(
     return load_documents(read_text(text, source), scheme=scheme)
 
 
-def load_documents(
-    documents: Iterable[Document], *, scheme: Scheme = KUBERNETES
-) -> list[Manifest]:
+def load_documents(documents: Iterable[Document], *, scheme: Scheme = SCHEME) -> list[Manifest]:
     """The objects in documents, in order.
 
     Raises:
@@ -103,7 +99,7 @@ def load_documents(
     return manifests
 
 
-def decode(document: Document, *, scheme: Scheme = KUBERNETES) -> list[Manifest]:
+def decode(document: Document, *, scheme: Scheme = SCHEME) -> list[Manifest]:
     """The objects in one document: one, or the items of a ``List``.
 
     Raises:
@@ -141,7 +137,7 @@ class Decoder:
         scheme: The kinds that may come.
     """
 
-    def __init__(self, scheme: Scheme = KUBERNETES) -> None:
+    def __init__(self, scheme: Scheme = SCHEME) -> None:
         self._scheme = scheme
         self._specs: dict[tuple[type[KubeModel], str], KubeModel] = {}
 

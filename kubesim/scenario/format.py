@@ -314,6 +314,10 @@ class Expectation(ScenarioModel):
         return self.expr if self.expr is not None else (self.never or "")
 
 
+class SpinKubeSettings(ScenarioModel):
+    """SpinKube: its custom resources, webhooks and operator."""
+
+
 class ScenarioSpec(ScenarioModel):
     """What is simulated.
 
@@ -326,6 +330,7 @@ class ScenarioSpec(ScenarioModel):
         strictness: How unsimulated fields and unknown images are taken: ``strict`` refuses,
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
         node_pools: The machines.
+        spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
         manifests: Files and folders of manifests; by default ``manifests`` beside the scenario.
         traffic: The users.
@@ -340,6 +345,7 @@ class ScenarioSpec(ScenarioModel):
     preset: str = "seed"
     strictness: Literal["strict", "warn", "lenient"] = "warn"
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
+    spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()
     manifests: tuple[str, ...] | None = None
     traffic: tuple[TrafficSpec, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Node, Pod, Service
-from kubesim.api.scheme import KUBERNETES
+from kubesim.api.scheme import SCHEME
 from kubesim.cluster import Simulation
 from kubesim.facts import RunEnded
 from kubesim.scenario.checkers import Checkers
@@ -200,7 +200,7 @@ class LiveRun:
             objects = [manifest.obj for manifest in self.scenario.steps[index]]
             simulation.apply(objects, what=step.apply)
         elif step.delete is not None:
-            resource = KUBERNETES.find_name(step.delete.kind)
+            resource = SCHEME.find_name(step.delete.kind)
             assert resource is not None, step.delete
             simulation.delete(resource.model, _key(step.delete, namespaced=resource.namespaced))
         elif step.scale is not None:

@@ -18,7 +18,8 @@ from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
-from kubesim.api.scheme import KUBERNETES
+from kubesim.api.scheme import SCHEME
+from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.errors import InputError, Problem
@@ -86,6 +87,15 @@ class LoadedScenario:
             nodes=nodes_of(spec, self.document),
             images=self.images,
             traffic=tuple(_traffic(spec, horizon_ns)),
+            spinkube=self.has_spinkube,
+        )
+
+    @property
+    def has_spinkube(self) -> bool:
+        """Whether SpinKube is installed: it was asked for, or some manifest needs it."""
+        applied = (*self.manifests, *(m for step in self.steps.values() for m in step))
+        return self.spec.spinkube is not None or any(
+            isinstance(manifest.obj, SpinApp | SpinAppExecutor) for manifest in applied
         )
 
 
@@ -224,7 +234,7 @@ class _Loader:
                 problem = document.problem(f'no node "{node}"', (*where, verb), suggestion=hint)
                 self._problems.append(problem)
         for verb, target in (("delete", step.delete), ("scale", step.scale)):
-            if target is not None and KUBERNETES.find_name(target.kind) is None:
+            if target is not None and SCHEME.find_name(target.kind) is None:
                 problem = document.problem(f'unknown kind "{target.kind}"', (*where, verb, "kind"))
                 self._problems.append(problem)
         if step.scale is not None and step.scale.kind not in ("Deployment", "ReplicaSet"):
@@ -294,6 +304,9 @@ def _images_used(obj: KubeObject) -> Iterable[tuple[str, tuple[str | int, ...]]]
     """Images of an object's containers and where they stand."""
     prefix: tuple[str | int, ...]
     spec: PodSpec
+    if isinstance(obj, SpinApp):
+        yield obj.spec.image, ("spec", "image")
+        return
     if isinstance(obj, Pod):
         prefix, spec = ("spec",), obj.spec
     elif isinstance(obj, TEMPLATED):

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.nodev1 import RuntimeClass
-from kubesim.api.scheme import KUBERNETES
+from kubesim.api.scheme import SCHEME
 from kubesim.cluster.node import WASM_SHIMS, NodeAssembly
 from kubesim.facts import (
     EventRecorded,
@@ -166,7 +166,7 @@ class Scene:
 
     def find(self, ref: Ref) -> KubeObject | None:
         """The object that a row stands for, while it exists."""
-        resource = KUBERNETES.find_name(ref.kind)
+        resource = SCHEME.find_name(ref.kind)
         if resource is None:
             return None
         found: KubeObject | None = self._live.simulation.store.get(resource.model, ref.key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Namespace, Node, Pod, Service
-from kubesim.api.scheme import KUBERNETES
+from kubesim.api.scheme import SCHEME
 from kubesim.telemetry.build import node_row, service_row
 from kubesim.tui import tables
 from kubesim.tui.scene import Scene
@@ -90,7 +90,7 @@ def find_view(word: str) -> View | None:
     word = word.lower()
     if word in _BY_WORD:
         return _BY_WORD[word]
-    resource = KUBERNETES.find_name(word)
+    resource = SCHEME.find_name(word)
     if resource is None:
         return None
     model, plural = resource.model, resource.plural
@@ -104,7 +104,7 @@ def find_view(word: str) -> View | None:
 def view_words() -> tuple[str, ...]:
     """Words that the command prompt offers to complete."""
     ours = [word for view in VIEWS for word in (view.name, *view.aliases)]
-    return (*ours, *(item.plural for item in KUBERNETES if item.plural not in ours))
+    return (*ours, *(item.plural for item in SCHEME if item.plural not in ours))
 
 
 def pods_by_node(pods: Iterable[Pod]) -> Mapping[str, list[Pod]]:

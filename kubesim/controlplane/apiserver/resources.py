@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from kubesim.api.metav1 import KubeObject
-from kubesim.api.scheme import KUBERNETES, Resource
+from kubesim.api.scheme import SCHEME, Resource
 
 
 def resource_name(kind: type[KubeObject]) -> str:
@@ -31,6 +31,6 @@ def is_namespaced(kind: type[KubeObject]) -> bool:
 @cache
 def _resource(kind: type[KubeObject]) -> Resource:
     fields = kind.model_fields
-    resource = KUBERNETES.find(fields["api_version"].default, fields["kind"].default)
+    resource = SCHEME.find(fields["api_version"].default, fields["kind"].default)
     assert resource is not None, kind
     return resource

@@ -19,7 +19,7 @@ from kubesim.api.podutil import set_pod_condition
 from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
 from kubesim.controlplane.apiserver import errors, registry
-from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
+from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin, Webhook
 from kubesim.controlplane.apiserver.resources import is_namespaced, kind_name, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
 from kubesim.facts import ObjectWritten, PodPhaseChanged
@@ -39,14 +39,20 @@ class APIServer:
     Args:
         sim: The run.
         admission: The admission plugins, in order.
+        webhooks: The webhooks of custom resources; at most one a kind.
     """
 
     def __init__(
-        self, sim: Sim, *, admission: tuple[AdmissionPlugin, ...] = DEFAULT_PLUGINS
+        self,
+        sim: Sim,
+        *,
+        admission: tuple[AdmissionPlugin, ...] = DEFAULT_PLUGINS,
+        webhooks: tuple[Webhook, ...] = (),
     ) -> None:
         self.store = Store()
         self._sim = sim
         self._admission = admission
+        self._webhooks = {webhook.kind: webhook for webhook in webhooks}
         self._uid_rng = sim.rng("apiserver/uid")
         self._name_rng = sim.rng("apiserver/names")
         self._services_created = 0
@@ -87,9 +93,11 @@ class APIServer:
         for plugin in self._admission:
             admitted = plugin.admit(admitted, self.store)
         assert isinstance(admitted, type(obj))
+        admitted = self._mutated(admitted)
         prepared = registry.prepare_for_create(admitted, service_index=self._services_created)
         obj = self._identified(prepared)
         _raise_if_invalid(obj, validate_object(obj))
+        self._raise_if_denied(obj)
         if self.store.get(type(obj), obj.key) is not None:
             raise errors.already_exists(resource_name(type(obj)), obj.name)
         self._services_created += isinstance(obj, Service)
@@ -104,10 +112,11 @@ class APIServer:
             Invalid: If the new version is not valid, or changes what may not change.
         """
         old = self._current(obj)
-        new = registry.prepare_for_update(set_defaults(obj), old)
+        new = registry.prepare_for_update(self._mutated(set_defaults(obj)), old)
         if new == old:
             return old
         _raise_if_invalid(new, validate_update(new, old))
+        self._raise_if_denied(new)
         if _has_waited_for_finalizers(new):
             return self._removed(new)
         return self._written("update", self.store.put(new))
@@ -193,6 +202,21 @@ class APIServer:
             self._removed(registry.deleted_now(obj, wall_ns=self._sim.wall_ns))
         elif going is not obj:
             self._written("delete", self.store.put(going))
+
+    def _mutated(self, obj: K) -> K:
+        """The object as its mutating webhook leaves it."""
+        webhook = self._webhooks.get(type(obj))
+        if webhook is None:
+            return obj
+        mutated = webhook.default(obj, self.store)
+        assert isinstance(mutated, type(obj))
+        return mutated
+
+    def _raise_if_denied(self, obj: KubeObject) -> None:
+        webhook = self._webhooks.get(type(obj))
+        if webhook is not None:
+            denied = f'admission webhook "{webhook.name}" denied the request: '
+            _raise_if_invalid(obj, webhook.validate(obj, self.store), prefix=denied)
 
     def _identified(self, obj: K) -> K:
         """The object with a name, a UID and a creation time."""
@@ -288,7 +312,10 @@ def _has_waited_for_finalizers(obj: KubeObject) -> bool:
     return announced and not metadata.deletion_grace_period_seconds and not metadata.finalizers
 
 
-def _raise_if_invalid(obj: KubeObject, problems: Sequence[object]) -> None:
+def _raise_if_invalid(
+    obj: KubeObject, problems: Sequence[object], *, prefix: str = ""
+) -> None:
     if problems:
         listed = str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
-        raise errors.Invalid(f'{kind_name(type(obj))} "{obj.name}" is invalid: {listed}')
+        name = f'{kind_name(type(obj))} "{obj.name}"'
+        raise errors.Invalid(f"{prefix}{name} is invalid: {listed}")

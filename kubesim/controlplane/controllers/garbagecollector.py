@@ -12,16 +12,24 @@ from __future__ import annotations
 from typing_extensions import override
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
-from kubesim.api.corev1 import Pod, Service
+from kubesim.api.corev1 import Pod, Secret, Service
 from kubesim.api.discoveryv1 import EndpointSlice
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.controlplane.client import Client, Controller, Informer, NotFound
 from kubesim.controlplane.controllers.indexes import BY_OWNER, owner_uids
 from kubesim.sim import Sim, SimProcess
 
 WORKERS = 20  # --concurrent-gc-syncs
-OWNERS: tuple[type[KubeObject], ...] = (Deployment, ReplicaSet, StatefulSet, Service)
-DEPENDENTS: tuple[type[KubeObject], ...] = (ReplicaSet, Pod, EndpointSlice)
+OWNERS: tuple[type[KubeObject], ...] = (Deployment, ReplicaSet, StatefulSet, Service, SpinApp)
+DEPENDENTS: tuple[type[KubeObject], ...] = (
+    Deployment,
+    ReplicaSet,
+    Pod,
+    Service,
+    EndpointSlice,
+    Secret,
+)
 
 
 class GarbageCollector(Controller):

@@ -3,7 +3,7 @@
 ``DEFAULT_PLUGINS`` is the order in which they run, as in a real API server.
 
 Mirrors: plugin/pkg/admission, pkg/kubeapiserver/options/plugins.go (the order).
-Departs: only the plugins listed here exist; webhooks come with SpinKube.
+Departs: only the plugins listed here exist; webhooks are those of the operators that are known.
 """
 
 from kubesim.controlplane.apiserver.admission.defaulttolerationseconds import (
@@ -12,6 +12,7 @@ from kubesim.controlplane.apiserver.admission.defaulttolerationseconds import (
 from kubesim.controlplane.apiserver.admission.interface import AdmissionPlugin
 from kubesim.controlplane.apiserver.admission.priority import Priority
 from kubesim.controlplane.apiserver.admission.runtimeclass import RuntimeClassAdmission
+from kubesim.controlplane.apiserver.admission.webhook import Reader, Webhook
 
 DEFAULT_PLUGINS: tuple[AdmissionPlugin, ...] = (
     Priority(),
@@ -19,4 +20,4 @@ DEFAULT_PLUGINS: tuple[AdmissionPlugin, ...] = (
     RuntimeClassAdmission(),  # last, so that its tolerations follow the two defaults, as upstream
 )
 
-__all__ = ["DEFAULT_PLUGINS", "AdmissionPlugin"]
+__all__ = ["DEFAULT_PLUGINS", "AdmissionPlugin", "Reader", "Webhook"]

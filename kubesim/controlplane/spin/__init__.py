@@ -1,0 +1,11 @@
+"""SpinKube: the operator, its webhooks, and what installs shims on nodes.
+
+Mirrors: spin-operator (internal/controller, internal/webhook), runtime-class-manager
+(internal/controller), kwasm-operator.
+"""
+
+from kubesim.controlplane.spin.spinapp import SpinAppController
+from kubesim.controlplane.spin.spinappexecutor import SpinAppExecutorController
+from kubesim.controlplane.spin.webhooks import SPIN_WEBHOOKS
+
+__all__ = ["SPIN_WEBHOOKS", "SpinAppController", "SpinAppExecutorController"]
