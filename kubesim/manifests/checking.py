@@ -13,7 +13,7 @@ from typing import Any
 from kubesim.api.defaults import set_defaults
 from kubesim.api.fielderrors import FieldError
 from kubesim.api.metav1 import KubeObject
-from kubesim.api.scheme import KUBERNETES, Scheme
+from kubesim.api.scheme import SCHEME, Scheme
 from kubesim.api.spinv1alpha1 import (
     SpinApp,
     SpinAppExecutor,
@@ -27,7 +27,7 @@ from kubesim.manifests.decoding import Manifest
 __all__ = ["check"]
 
 
-def check(manifests: Iterable[Manifest], *, scheme: Scheme = KUBERNETES) -> list[Problem]:
+def check(manifests: Iterable[Manifest], *, scheme: Scheme = SCHEME) -> list[Problem]:
     """What an API server would refuse in ``manifests``, after filling in its defaults."""
     return [
         manifest.document.problem(error.message, error.path)

@@ -312,9 +312,7 @@ def _has_waited_for_finalizers(obj: KubeObject) -> bool:
     return announced and not metadata.deletion_grace_period_seconds and not metadata.finalizers
 
 
-def _raise_if_invalid(
-    obj: KubeObject, problems: Sequence[object], *, prefix: str = ""
-) -> None:
+def _raise_if_invalid(obj: KubeObject, problems: Sequence[object], *, prefix: str = "") -> None:
     if problems:
         listed = str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
         name = f'{kind_name(type(obj))} "{obj.name}"'
