@@ -160,6 +160,30 @@ def schedule(  # noqa: PLR0913  # the options of the verb
     )
 
 
+@app.command(epilog="Example: kubesim why homeless --scenario mixed-pool --at 30s")
+def why(
+    pod: Annotated[str, typer.Argument(help="The pod: NAME or NAMESPACE/NAME.")],
+    *,
+    scenario: Annotated[
+        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
+    ] = None,
+    seed: Seed = None,
+    at: Annotated[
+        str | None, typer.Option(help="When, in virtual time, such as 30s; default: the end.")
+    ] = None,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the answer.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Say why a pod is where it is, or nowhere, at any moment of a run."""
+    from kubesim.cli.why import why_command  # noqa: PLC0415
+
+    sys.exit(why_command(pod, scenario=scenario, run=run, seed=seed, at=at, output=output))
+
+
 @app.command(epilog="Example: kubesim bench lifecycle -o json")
 def bench(
     name: Annotated[

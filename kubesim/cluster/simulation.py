@@ -97,6 +97,11 @@ class Simulation:
         """The object store, for readers."""
         return self.apiserver.store
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler, for those who want to know why."""
+        return self._scheduler
+
     def node_facts(self, name: str) -> NodeAssembly | None:
         """What is known of a node beyond its object; ``None`` for one that is not simulated."""
         return self.nodes.get(name)

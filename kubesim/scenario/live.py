@@ -127,6 +127,8 @@ class LiveRun:
             unsimulated=scenario.unsimulated,
             sources=sources_table(scenario.preset),
             journal=sim.journal,
+            path=str(scenario.path.resolve()),
+            scenario_digest=scenario.digest,
             **self._tables(),
         )
 

@@ -64,6 +64,8 @@ class Run:
         unsimulated: What was accepted and not simulated.
         sources: What the preset's numbers are from: path, value, source, grade.
         journal: The facts themselves.
+        path: The scenario's file, as far as it is known.
+        scenario_digest: Stands for everything that was read of the scenario.
     """
 
     scenario: str
@@ -84,6 +86,8 @@ class Run:
     unsimulated: tuple[str, ...]
     sources: Table
     journal: Journal
+    path: str = ""
+    scenario_digest: str = ""
 
     @property
     def passed(self) -> bool:

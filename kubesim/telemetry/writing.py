@@ -30,6 +30,8 @@ def write_run(run: Run, folder: Path, *, file_format: Format) -> list[Path]:
     head = {
         "schema": SCHEMA_VERSION,
         "format": file_format,
+        "path": run.path,
+        "scenario_digest": run.scenario_digest,
         "tables": {file.stem: file.name for file in files},
         **run.to_json(),
     }

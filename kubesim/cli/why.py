@@ -1,0 +1,134 @@
+"""``kubesim why``: why a pod is where it is, or nowhere, at any moment of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kubesim.api.duration import parse_duration
+from kubesim.cli.options import OutputFormat
+from kubesim.cli.output import print_data
+from kubesim.controlplane.scheduler.explain import shown, verdict_lines
+from kubesim.errors import EXIT_PASSED, InputError, Problem
+from kubesim.scenario import Scenario
+from kubesim.scenario.asking import Question
+from kubesim.sim.time import human
+from kubesim.telemetry.startup import TOTAL
+
+NEAREST_SHOWN = 5
+
+
+def why_command(  # the options of the verb
+    pod: str,
+    *,
+    scenario: str | None,
+    run: Path | None,
+    seed: int | None,
+    at: str | None,
+    output: OutputFormat,
+) -> int:
+    """Answer; returns the exit code.
+
+    Raises:
+        InputError: If there is no such run, moment or pod.
+    """
+    if (scenario is None) == (run is None):
+        raise InputError("give either --scenario NAME or --run DIR")
+    if run is not None and seed is not None:
+        raise InputError("--seed goes with --scenario; a run has its own")
+    at_ns = _parse_at(at)
+    if run is not None:
+        question = _of_run(run, pod)
+    else:
+        assert scenario is not None
+        question = Question(Scenario.load(scenario), pod, seed=seed)
+    answer = question.answer(at_ns)
+    if output is OutputFormat.TEXT:
+        print("\n".join(_lines(answer)))
+    else:
+        print_data(answer, output)
+    return EXIT_PASSED
+
+
+def _parse_at(at: str | None) -> int | None:
+    try:
+        return None if at is None else parse_duration(at)
+    except ValueError as error:
+        raise InputError(f"--at: {error}") from None
+
+
+def _of_run(folder: Path, pod: str) -> Question:
+    """The run that ``kubesim run --out`` wrote, again."""
+    file = folder / "run.json"
+    try:
+        head = json.loads(file.read_text(encoding="utf-8"))
+        name, seed = head.get("path") or head["scenario"], head["seed"]
+        until_ns = round(head["virtual_seconds"] * 10**9)
+        preset, digest = head["preset"], head.get("scenario_digest")
+    except (OSError, ValueError, KeyError) as error:
+        message = f"is no run that kubesim run --out wrote: {error}"
+        raise InputError(Problem(message=message, file=str(file))) from None
+    scenario = Scenario.load(name)
+    if scenario.preset.name != preset:
+        scenario = Scenario.load(name, preset=preset)
+    if digest is not None and digest != scenario.digest:
+        message = f"scenario {name} is not what it was when this run was made"
+        raise InputError(Problem(message=message, file=str(file)))
+    return Question(scenario, pod, seed=seed, until_ns=until_ns)
+
+
+def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{answer['pod']} at {human(answer['at_ns'])} of {answer['scenario']}: {_where(answer)}"
+    if answer.get("message"):
+        yield f"  {answer['reason']}: {answer['message']}"
+    attempt = answer["attempt"]
+    if attempt is not None:
+        yield ""
+        count = answer["attempts"]
+        which = "the only attempt" if count == 1 else f"the last of {count} attempts"
+        yield f"Scheduling: {which}, at {human(attempt['at_ns'])}"
+        yield from (f"  {line}" for line in verdict_lines({**attempt, "message": ""}))
+    yield from _nearest(answer)
+    yield from _startup(answer["startup_ns"])
+    if answer["history"]:
+        yield ""
+        yield "What happened"
+        for item in answer["history"]:
+            yield f"  {human(item['at_ns']):>8}  {item['what']}"
+
+
+def _where(answer: Mapping[str, Any]) -> str:
+    if answer["phase"] == "deleted":
+        return "it is gone"
+    where = f"on {answer['node']}" if answer["node"] else "on no node"
+    parts = [answer["phase"], where]
+    if answer["nominatedNode"]:
+        parts.append(f"waiting for {answer['nominatedNode']}")
+    if answer["phase"] == "Running" and not answer["ready"]:
+        parts.append("not ready")
+    if answer["restarts"]:
+        parts.append(f"{answer['restarts']} restarts")
+    return ", ".join(parts)
+
+
+def _nearest(answer: Mapping[str, Any]) -> Iterator[str]:
+    if not answer["nearest"] and not answer.get("obstacle"):
+        return
+    yield ""
+    yield "What would make it fit"
+    if answer.get("obstacle"):
+        yield f"  on any node: {answer['obstacle']}"
+    for lack in answer["nearest"][:NEAREST_SHOWN]:
+        missing = ", and ".join(lack["missing"]) or "nothing: it fits now, and waits for its turn"
+        yield f"  {shown(lack['nodes'])}: {missing}"
+
+
+def _startup(startup_ns: Mapping[str, int]) -> Iterator[str]:
+    if TOTAL not in startup_ns:
+        return
+    yield ""
+    yield "Its start, phase by phase"
+    for phase, took_ns in startup_ns.items():
+        yield f"  {phase:15} {human(took_ns):>8}"
