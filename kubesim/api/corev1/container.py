@@ -70,7 +70,7 @@ class Container(KubeModel):
     args: tuple[str, ...] = ()
     working_dir: Unsimulated[str | None] = None
     ports: tuple[ContainerPort, ...] = ()
-    env_from: Unsimulated[tuple[EnvFromSource, ...]] = ()
+    env_from: tuple[EnvFromSource, ...] = ()
     env: tuple[EnvVar, ...] = ()
     resources: ResourceRequirements = ResourceRequirements.zero()
     resize_policy: Unsimulated[tuple[ContainerResizePolicy, ...]] = ()

@@ -39,7 +39,7 @@ class EnvVarSource(KubeModel):
     resource_field_ref: ResourceFieldSelector | None = None
     config_map_key_ref: ConfigMapKeySelector | None = None
     secret_key_ref: SecretKeySelector | None = None
-    file_key_ref: FileKeySelector | None = None
+    file_key_ref: Unsimulated[FileKeySelector | None] = None
 
 
 class EnvVar(KubeModel):
@@ -47,7 +47,7 @@ class EnvVar(KubeModel):
 
     name: str
     value: str | None = None
-    value_from: Unsimulated[EnvVarSource | None] = None
+    value_from: EnvVarSource | None = None
 
 
 class ConfigMapEnvSource(KubeModel):

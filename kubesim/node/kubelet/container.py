@@ -44,7 +44,9 @@ def linux_resources(container: Container) -> LinuxContainerResources:
     )
 
 
-def container_config(container: Container, *, attempt: int) -> ContainerConfig:
+def container_config(
+    container: Container, *, attempt: int, envs: tuple[tuple[str, str], ...]
+) -> ContainerConfig:
     """What CreateContainer is given."""
     assert container.image, container.name
     return ContainerConfig(
@@ -53,7 +55,7 @@ def container_config(container: Container, *, attempt: int) -> ContainerConfig:
         image=container.image,
         command=container.command,
         args=container.args,
-        envs=tuple((env.name, env.value or "") for env in container.env if not env.value_from),
+        envs=envs,
         linux=linux_resources(container),
         ports=tuple(port.container_port for port in container.ports),
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubesim.api.corev1 import (
+    ConfigMap,
     ContainerImage,
     Node,
     NodeAddress,
@@ -21,6 +22,7 @@ from kubesim.api.corev1 import (
     NodeStatus,
     NodeSystemInfo,
     Pod,
+    Secret,
     Taint,
 )
 from kubesim.api.frozenmap import FrozenMap
@@ -125,6 +127,8 @@ class Kubelet:
             cached=self._pleg.containers,
             volumes=config.volumes,
             runtime_handler=self._runtime_handler,
+            fetch=self._fetch,
+            allocatable=config.allocatable,
         )
         runtime.subscribe(self._pleg.changed)
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
@@ -226,6 +230,15 @@ class Kubelet:
     def _runtime_handler(self, class_name: str) -> str | None:
         runtime_class = self._runtime_classes.get(class_name)
         return None if runtime_class is None else runtime_class.handler
+
+    def _fetch(
+        self, kind: type[ConfigMap | Secret], key: str
+    ) -> SimProcess[ConfigMap | Secret | None]:
+        """A ConfigMap or a Secret; upstream watches those that its pods use."""
+        try:
+            return (yield from self._client.get(kind, key))
+        except NotFound:
+            return None
 
     def _report_images_later(self) -> None:
         """Images appear in the node's status at the next update of it, every ten seconds."""

@@ -15,17 +15,19 @@ back with the watch, is a reason to look again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from kubesim.api.corev1 import Container, Pod, PodStatus
+from kubesim.api.corev1 import ConfigMap, Container, Pod, PodStatus, Secret
+from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Recorder
 from kubesim.facts import StartupPhaseEnded
 from kubesim.node.cri import messages as cri
 from kubesim.node.cri.services import RuntimeService
 from kubesim.node.kubelet.backoff import BackOff
 from kubesim.node.kubelet.container import container_config, should_restart
+from kubesim.node.kubelet.environment import ConfigError, Surroundings, environment, references
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.status import Observation, generate_pod_status
 from kubesim.node.kubelet.status_manager import StatusManager
@@ -45,6 +47,8 @@ class WorkerContext:
         cached: A pod's containers as the last relist saw them.
         volumes: Admission, cgroup and mounts, before the first sync.
         runtime_handler: The handler of a RuntimeClass by the class's name.
+        fetch: A ConfigMap or a Secret from the API server.
+        allocatable: What of the node's resources pods may have.
     """
 
     sim: Sim
@@ -58,6 +62,8 @@ class WorkerContext:
     cached: Callable[[str], tuple[cri.ContainerStatus, ...]]
     volumes: Distribution
     runtime_handler: Callable[[str], str | None]
+    fetch: Callable[[type[ConfigMap | Secret], str], SimProcess[ConfigMap | Secret | None]]
+    allocatable: Mapping[str, Quantity]
 
 
 class PodWorker:
@@ -270,11 +276,15 @@ class PodWorker:
         context, pod, sandbox = self._context, self.pod, self._sandbox_config()
         began_ns = self._sim.now
         try:
+            envs = yield from self._environment(container)
             container_id = yield from context.runtime.create_container(
-                self._sandbox_id, container_config(container, attempt=attempt), sandbox
+                self._sandbox_id, container_config(container, attempt=attempt, envs=envs), sandbox
             )
+        except ConfigError as error:
+            self._refused(container, "CreateContainerConfigError", str(error))
+            return
         except cri.CriError as error:
-            self._refused(container, "CreateContainerError", error)
+            self._refused(container, "CreateContainerError", error.message)
             return
         context.recorder.normal(pod, "Created", "Container created")
         self._container_phase_ended("create", container, attempt, began_ns)
@@ -283,14 +293,35 @@ class PodWorker:
         try:
             yield from context.runtime.start_container(container_id)
         except cri.CriError as error:
-            self._refused(container, "RunContainerError", error)
+            self._refused(container, "RunContainerError", error.message)
             return
         context.recorder.normal(pod, "Started", "Container started")
         self._container_phase_ended("start", container, attempt, began_ns)
 
-    def _refused(self, container: Container, reason: str, error: cri.CriError) -> None:
-        self._context.recorder.warning(self.pod, "Failed", f"Error: {error.message}")
-        self._waiting[container.name] = (reason, error.message)
+    def _environment(self, container: Container) -> SimProcess[tuple[tuple[str, str], ...]]:
+        """The container's variables; what they refer to is asked for when it is created."""
+        context, pod = self._context, self.pod
+        config_maps: dict[str, ConfigMap] = {}
+        secrets: dict[str, Secret] = {}
+        for kind, name in dict.fromkeys(references(container)):
+            found = yield from context.fetch(kind, f"{pod.namespace}/{name}")
+            if isinstance(found, ConfigMap):
+                config_maps[name] = found
+            elif found is not None:
+                secrets[name] = found
+        around = Surroundings(
+            config_maps=config_maps,
+            secrets=secrets,
+            node=context.node,
+            host_ip=context.host_ip,
+            pod_ip=self._pod_ip,
+            allocatable=context.allocatable,
+        )
+        return environment(pod, container, around)
+
+    def _refused(self, container: Container, reason: str, message: str) -> None:
+        self._context.recorder.warning(self.pod, "Failed", f"Error: {message}")
+        self._waiting[container.name] = (reason, message)
         self._retry_in(SYNC_BACKOFF_NS + self._context.rng.uniform(0, SYNC_BACKOFF_NS // 2))
 
     def _terminate(self) -> SimProcess[None]:

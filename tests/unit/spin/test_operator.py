@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 import pytest
+from spin_harness import SpinCluster, app, executor
 
 from kubesim.api.appsv1 import Deployment
 from kubesim.api.corev1 import Secret, Service
@@ -12,7 +13,6 @@ from kubesim.api.spinv1alpha1 import FINALIZER, SpinApp, SpinAppExecutor
 from kubesim.controlplane.spin.children import environment
 from kubesim.controlplane.spin.spinapp import applied_deployment
 from kubesim.manifests import load_text
-from tests.unit.spin.conftest import SpinCluster, app, executor
 
 NAME = "core.spinkube.dev/app-name"
 READY = "core.spinkube.dev/app.hello.status"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from spin_harness import SpinCluster, app, executor
 
 from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.controlplane.client import Invalid
 from kubesim.manifests import dump, load_text
-from tests.unit.spin.conftest import SpinCluster, app, executor
 
 PREFIX = (
     'admission webhook "vspinapp.kb.io" denied the request: '
