@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from kubesim.api.corev1 import Pod
 from kubesim.sim.time import millis
 from kubesim.telemetry.observer import PodTotals
 from kubesim.tui.describe import describe, log_lines, yaml_lines
@@ -61,7 +62,8 @@ def test_a_finished_pod_shows_how_it_ended(scene_at: SceneAt) -> None:
 def test_a_node_is_described_with_its_pods(scene_at: SceneAt) -> None:
     """Pool, taints, load, conditions, pods and what it cost."""
     scene = scene_at(30)
-    text = text_of(describe(scene, Ref("Node", "", "wasm-0"), 100))
+    node = next(pod.spec.node_name for pod in scene.objects(Pod) if pod.name == "report")
+    text = text_of(describe(scene, Ref("Node", "", node), 100))
 
     for part in ("workload-type=wasm:NoSchedule", "requested", "KubeletReady", "report", "$0.0"):
         assert part in text, part

@@ -25,9 +25,11 @@ from collections.abc import Callable
 from heapq import heapify, heapreplace
 
 import numpy as np
+import numpy.typing as npt
 
-from kubesim.controlplane.scheduler.columns import Ints
 from kubesim.sim import Rng
+
+Ints = npt.NDArray[np.int64]
 
 RACES = 32
 MAX_PREPARED = 256
