@@ -73,3 +73,51 @@ def inspect(
     from kubesim.cli.imaging import inspect_command  # noqa: PLC0415
 
     sys.exit(inspect_command(image, reference=reference, output=output))
+
+
+@app.command(epilog="Example: kubesim image push hello:v1 localhost:5000/hello:v1")
+def push(  # noqa: PLR0913  # the options of the verb
+    image: Image,
+    target: Remote,
+    *,
+    reference: WhichOne = None,
+    mount_from: Annotated[
+        str, typer.Option("--mount-from", help="A repository there that may have the layers.")
+    ] = "",
+    plain_http: PlainHttp = False,
+    username: Username = None,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Push an image to a registry."""
+    from kubesim.cli.imaging import credentials_of, push_command  # noqa: PLC0415
+
+    credentials = credentials_of(username, password_stdin=password_stdin)
+    sys.exit(
+        push_command(
+            image,
+            target,
+            reference=reference,
+            mount_from=mount_from,
+            plain_http=plain_http,
+            credentials=credentials,
+        )
+    )
+
+
+@app.command(epilog="Example: kubesim image pull localhost:5000/hello:v1 -o hello/")
+def pull(
+    source: Remote,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The folder of the layout; default: the local store."),
+    ] = None,
+    plain_http: PlainHttp = False,
+    username: Username = None,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Pull an image from a registry, checking every digest."""
+    from kubesim.cli.imaging import credentials_of, pull_command  # noqa: PLC0415
+
+    credentials = credentials_of(username, password_stdin=password_stdin)
+    sys.exit(pull_command(source, out=out, plain_http=plain_http, credentials=credentials))

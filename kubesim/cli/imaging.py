@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
 from kubesim.errors import EXIT_PASSED, InputError
 from kubesim.oci.building import build
+from kubesim.oci.distribution import pull, push
 from kubesim.oci.inspection import open_image, report
 from kubesim.oci.layout import Layout, is_layout, local_store
 from kubesim.oci.media import Form
-from kubesim.oci.reference import parse_name
+from kubesim.oci.reference import parse_name, parse_reference
+from kubesim.oci.transport import Credentials, Transport
 
 
 def build_command(source: Path, *, tag: str, form: str | None, out: Path | None) -> int:
@@ -38,6 +41,53 @@ def inspect_command(image: str, *, reference: str | None, output: OutputFormat) 
     else:
         print_data(data, output)
     return EXIT_PASSED
+
+
+def push_command(
+    image: str,
+    target: str,
+    *,
+    reference: str | None,
+    mount_from: str,
+    plain_http: bool,
+    credentials: Credentials | None,
+) -> int:
+    """Push an image; returns the exit code."""
+    where = parse_reference(target)
+    layout, name = find_image(image, reference)
+    manifest = layout.manifest(name)
+    transport = Transport(where, credentials=credentials, plain_http=plain_http, push=True)
+    done = push(layout, manifest, where, transport, mount_from)
+    counts = f"{len(done.moved)} blobs sent, {len(done.present)} were there"
+    mounted = f", {len(done.mounted)} mounted" if done.mounted else ""
+    print(f"{where} {done.digest}\n{counts}{mounted}")
+    return EXIT_PASSED
+
+
+def pull_command(
+    source: str, *, out: Path | None, plain_http: bool, credentials: Credentials | None
+) -> int:
+    """Pull an image into a layout; returns the exit code."""
+    where = parse_reference(source)
+    layout = Layout(out or local_store())
+    transport = Transport(where, credentials=credentials, plain_http=plain_http)
+    done = pull(where, transport, layout, source)
+    counts = f"{len(done.moved)} blobs fetched, {len(done.present)} were there"
+    print(f"{source} {done.digest}\n{counts}, in {layout.folder}")
+    return EXIT_PASSED
+
+
+def credentials_of(username: str | None, *, password_stdin: bool) -> Credentials | None:
+    """Who the user is; the password comes from standard input, where no list of processes shows it.
+
+    Raises:
+        InputError: There is one without the other.
+    """
+    if username is None and not password_stdin:
+        return None
+    if username is None or not password_stdin:
+        raise InputError("--username and --password-stdin go together")
+    return Credentials(username, sys.stdin.readline().rstrip("\n"))
 
 
 def find_image(image: str, reference: str | None) -> tuple[Layout, str | None]:
