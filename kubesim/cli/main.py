@@ -9,7 +9,7 @@ import gc
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -91,11 +91,16 @@ def validate(
     files: Annotated[
         list[str], typer.Argument(help="Manifests and scenarios: files and folders; - for stdin.")
     ],
+    *,
+    strictness: Annotated[
+        Literal["strict", "warn", "lenient"] | None,
+        typer.Option(help="How manifests are taken; by default strictly, scenarios as they say."),
+    ] = None,
 ) -> None:
     """Check manifests and scenarios without running anything."""
     from kubesim.cli.validating import validate_command  # noqa: PLC0415
 
-    sys.exit(validate_command(files))
+    sys.exit(validate_command(files, strictness=strictness))
 
 
 @app.command(epilog="Example: kubesim play mixed-pool --speed 5")

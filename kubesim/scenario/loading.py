@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
+from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
@@ -22,6 +23,7 @@ from kubesim.api.scheme import SCHEME
 from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
+from kubesim.cluster.apply import DEFAULT_NAMESPACE
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import (
     Document,
@@ -32,9 +34,11 @@ from kubesim.manifests import (
     read_paths,
     validate,
 )
+from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader
+from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.nodes import nodes_of
 from kubesim.share import share_path
 from kubesim.wire.http import HttpRequest
@@ -99,9 +103,11 @@ class LoadedScenario:
         )
 
 
-def load_scenario(name: str | Path, *, preset: str | None = None) -> LoadedScenario:
+def load_scenario(
+    name: str | Path, *, preset: str | None = None, strictness: Strictness | None = None
+) -> LoadedScenario:
     """Load a scenario; see ``Scenario.load``."""
-    return _Loader(find_scenario(name), preset).load()
+    return _Loader(find_scenario(name), preset, strictness).load()
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -133,8 +139,10 @@ def find_scenario(name: str | Path) -> Path:
 class _Loader:
     """Reads one scenario; collects problems as long as it makes sense to go on."""
 
-    def __init__(self, path: Path, preset: str | None) -> None:
+    def __init__(self, path: Path, preset: str | None, strictness: Strictness | None) -> None:
         self._path = path
+        self._strictness = strictness
+        self._notes: list[str] = []
         self._folder = path.parent
         self._preset = preset
         self._problems: list[Problem] = []
@@ -143,11 +151,13 @@ class _Loader:
         document, rest = self._documents()
         body = validate(document, ScenarioDocument)
         spec = body.spec
+        if self._strictness is not None:
+            spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
         self._try(lambda: nodes_of(spec, document))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
-        steps = self._try(lambda: self._steps(spec, document)) or {}
+        steps = self._try(lambda: self._steps(spec, document, manifests)) or {}
         applied = [*manifests, *(m for step in steps.values() for m in step)]
         self._problems += check(applied)
         images: tuple[Image, ...] = ()
@@ -166,7 +176,7 @@ class _Loader:
             steps=steps,
             images=images,
             preset=preset,
-            unsimulated=tuple(self._unsimulated(spec, applied, images)),
+            unsimulated=(*self._notes, *self._unsimulated(spec, applied, images)),
             digest=_digest(document, applied, images),
         )
 
@@ -211,16 +221,31 @@ class _Loader:
         documents = list(rest)
         for index, path in enumerate(paths):
             documents += self._read(path, document, ("spec", "manifests", index))
-        return tuple(load_documents(documents))
+        return self._decoded(documents, spec)
 
-    def _steps(self, spec: ScenarioSpec, document: Document) -> dict[int, tuple[Manifest, ...]]:
+    def _decoded(
+        self, documents: list[Document], spec: ScenarioSpec, before: tuple[Manifest, ...] = ()
+    ) -> tuple[Manifest, ...]:
+        """The objects of documents, taken as strictly as the scenario says."""
+        reading = read(documents, spec.strictness)
+        self._notes += reading.notes
+        self._problems += reading.problems
+        found = ordered(load_documents(reading.documents), spec.strictness, before=before)
+        self._notes += found.notes
+        self._problems += found.problems
+        return found.manifests
+
+    def _steps(
+        self, spec: ScenarioSpec, document: Document, before: tuple[Manifest, ...]
+    ) -> dict[int, tuple[Manifest, ...]]:
         steps: dict[int, tuple[Manifest, ...]] = {}
         nodes = {node.name for node in self._try(lambda: nodes_of(spec, document)) or ()}
         for index, step in enumerate(spec.timeline):
             where = ("spec", "timeline", index)
             if step.apply is not None:
-                read = self._read(step.apply, document, (*where, "apply"))
-                steps[index] = tuple(load_documents(read))
+                documents = self._read(step.apply, document, (*where, "apply"))
+                known = (*before, *(m for step in steps.values() for m in step))
+                steps[index] = self._decoded(documents, spec, known)
             self._check_step(step, document, where, nodes)
         return steps
 
@@ -285,10 +310,29 @@ class _Loader:
                     seen[manifest.obj.kind, path] += 1
         for (kind, path), count in seen.items():
             yield f"{kind} {path} has no effect ({count} {_objects(count)})"
+        yield from unscaled(manifest.obj for manifest in applied)
         modelled = {image.name for image in spec.images}
         for image in images:
             if image.name not in modelled:
                 yield f'image "{image.name}" has no model: the preset\'s default program runs in it'
+
+
+def unscaled(objects: Iterable[KubeObject]) -> Iterable[str]:
+    """Applications that wait for an autoscaler that nobody made."""
+    objects = tuple(objects)
+    scaled = {
+        (hpa.namespace or DEFAULT_NAMESPACE, hpa.spec.scale_target_ref.name)
+        for hpa in objects
+        if isinstance(hpa, HorizontalPodAutoscaler)
+    }
+    for app in objects:
+        if isinstance(app, SpinApp) and app.spec.enable_autoscaling:
+            namespace = app.namespace or DEFAULT_NAMESPACE
+            if (namespace, app.name) not in scaled:
+                yield (
+                    f"SpinApp {namespace}/{app.name} has enableAutoscaling, and nothing scales its "
+                    "Deployment: the operator makes no HorizontalPodAutoscaler, it stays at 1 (W7)"
+                )
 
 
 def _objects(count: int) -> str:

@@ -12,7 +12,8 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import MachineType, load_machines
 from kubesim.cluster import NodeConfig
-from kubesim.cluster.node import known_handlers
+from kubesim.cluster.labels import WASM_LABEL
+from kubesim.cluster.node import WASM_SHIMS, known_handlers
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
 from kubesim.scenario.format import NodePool, ScenarioSpec
@@ -81,6 +82,8 @@ def _nodes(pool: NodePool) -> Iterator[NodeConfig]:
             labels[ZONE_LABEL] = pool.zones[number % len(pool.zones)]
         if pool.machine is not None:
             labels[MACHINE_LABEL] = pool.machine
+        if any(runtime in WASM_SHIMS for runtime in pool.runtimes):
+            labels[WASM_LABEL] = "true"
         yield NodeConfig(
             name=f"{pool.name}-{number}",
             pool=pool.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubesim.scenario.lenient import Strictness
 from kubesim.scenario.live import LiveRun
 from kubesim.scenario.loading import LoadedScenario, load_scenario
 from kubesim.telemetry import Run
@@ -15,17 +16,20 @@ class Scenario(LoadedScenario):
     """A scenario, loaded and checked: ``Scenario.load("mixed-pool").run(seed=7)``."""
 
     @classmethod
-    def load(cls, name: str | Path, *, preset: str | None = None) -> Scenario:
+    def load(
+        cls, name: str | Path, *, preset: str | None = None, strictness: Strictness | None = None
+    ) -> Scenario:
         """Load a scenario.
 
         Args:
             name: A shipped scenario's name, or the path of a folder or a file.
             preset: A preset to use instead of the scenario's: a name or a file.
+            strictness: How manifests are taken, instead of what the scenario says.
 
         Raises:
             InputError: With everything that is wrong in the scenario, its manifests and its modules.
         """
-        return cls(**vars(load_scenario(name, preset=preset)))
+        return cls(**vars(load_scenario(name, preset=preset, strictness=strictness)))
 
     def run(self, *, seed: int | None = None, until: int | None = None) -> Run:
         """Simulate from beginning to end.
