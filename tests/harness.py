@@ -6,6 +6,7 @@ Nothing here is a mock: it constructs what ``kubesim.cluster`` constructs, with 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
@@ -18,6 +19,7 @@ from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import Client, ClientConfig
 from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, EventRecorded
 from kubesim.node.containerd import Containerd, ContainerdConfig
+from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim
@@ -176,7 +178,6 @@ class NodeUnderTest:
         )
         self.link = Link(sim, bandwidth=bandwidth)
         runtimes = {"runc": runc(self.services)}
-        self._addresses = 0
         self.containerd = Containerd(
             self.services,
             config=ContainerdConfig(
@@ -188,7 +189,7 @@ class NodeUnderTest:
             ),
             runtimes={**runtimes, **(shims(self.services) if shims else {})},
             remote=self,
-            allocate_ip=self._next_ip,
+            cni=HostLocal(IPv4Network("10.244.0.0/24")),
         )
         if kubelet:
             self._start_kubelet(name, serialize=serialize)
@@ -242,10 +243,6 @@ class NodeUnderTest:
         return [
             (at, fact) for at, fact in journal.of(ContainerExited) if fact.container == container
         ]
-
-    def _next_ip(self) -> str:
-        self._addresses += 1
-        return f"10.244.0.{self._addresses + 1}"
 
 
 def run_process(sim: Sim, work: SimProcess[T]) -> T:

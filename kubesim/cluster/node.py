@@ -11,6 +11,7 @@ from kubesim.calibration.preset import RuntimeNumbers, WasmRuntimeNumbers
 from kubesim.cluster.config import NodeConfig
 from kubesim.controlplane.client import Client
 from kubesim.node.containerd import Containerd, ContainerdConfig
+from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim, spin, wasmedge, wasmtime
@@ -97,7 +98,6 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
     )
     services = NodeServices(sim=sim, node=config.name, machine=machine, sockets=world.network)
     pod_cidr = _pod_cidr(index)
-    addresses = _Addresses(pod_cidr)
     containerd = Containerd(
         services,
         config=ContainerdConfig(
@@ -109,7 +109,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         ),
         runtimes={handler: _shim(world, services, handler) for handler in config.runtimes},
         remote=_Remote(world),
-        allocate_ip=addresses.next,
+        cni=HostLocal(pod_cidr),
     )
     kubelet = Kubelet(
         sim,
@@ -143,20 +143,6 @@ class _Remote:
 
     def fetch(self, layer: Layer) -> SimProcess[None]:
         return self._registry.fetch(layer, self._link)
-
-
-class _Addresses:
-    """The host-local IPAM plugin: the next address, round and round."""
-
-    def __init__(self, network: ipaddress.IPv4Network) -> None:
-        self._network = network
-        self._count = 0
-
-    def next(self) -> str:
-        # .0 is the network, .1 the gateway, .255 the broadcast address.
-        address = self._network.network_address + 2 + self._count % 253
-        self._count += 1
-        return str(address)
 
 
 def _pod_cidr(index: int) -> ipaddress.IPv4Network:

@@ -17,7 +17,7 @@ class ServicePort(KubeModel):
 
     name: str | None = None
     protocol: Protocol | None = None
-    app_protocol: Unsimulated[str | None] = None
+    app_protocol: str | None = None
     port: Int32
     target_port: IntOrString | None = None
     node_port: Unsimulated[Int32 | None] = None
@@ -50,7 +50,7 @@ class ServiceSpec(KubeModel):
     external_name: Unsimulated[str | None] = None
     external_traffic_policy: Unsimulated[TrafficPolicy | None] = None
     health_check_node_port: Unsimulated[Int32 | None] = None
-    publish_not_ready_addresses: Unsimulated[Bool | None] = None
+    publish_not_ready_addresses: Bool | None = None
     session_affinity_config: Unsimulated[SessionAffinityConfig | None] = None
     ip_families: Unsimulated[tuple[str, ...]] = ()
     ip_family_policy: Unsimulated[str | None] = None

@@ -13,11 +13,12 @@ Departs: no NRI, no leases; a restart of containerd comes with the node's faults
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, StartupPhaseEnded
+from kubesim.node.containerd.cni import Cni
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.cri.messages import (
@@ -82,7 +83,7 @@ class Containerd:
         config: Settings and latencies.
         runtimes: The runtime table: handler to shim.
         remote: The registry.
-        allocate_ip: The CNI plugin's address management; gives the next free address.
+        cni: The network plugin.
     """
 
     def __init__(
@@ -92,13 +93,13 @@ class Containerd:
         config: ContainerdConfig,
         runtimes: Mapping[str, Shim],
         remote: Remote,
-        allocate_ip: Callable[[], str],
+        cni: Cni,
     ) -> None:
         self._services = services
         self._sim = services.sim
         self._config = config
         self._runtimes = dict(runtimes)
-        self._allocate_ip = allocate_ip
+        self._cni = cni
         self._rng = self._sim.rng(f"containerd/{services.node}")
         self._serial = itertools.count(1)
         self._sandboxes: dict[str, _Sandbox] = {}
@@ -257,7 +258,10 @@ class Containerd:
         metadata = config.metadata
         began_ns = self._sim.now
         yield self._sim.timeout(self._config.sandbox_network.draw(self._rng))
-        ip = self._allocate_ip()
+        try:
+            ip = self._cni.add()
+        except RuntimeError as error:
+            raise CriError("Unknown", f"failed to setup network for sandbox: {error}") from None
         self._phase_ended("sandbox-network", config, began_ns=began_ns)
         began_ns = self._sim.now
         yield from self._services.machine.compute(self._config.sandbox_runtime.draw(self._rng))
@@ -285,6 +289,7 @@ class Containerd:
         if sandbox.status.state is PodSandboxState.READY:
             sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
             self._services.machine.free(sandbox.shim.pod_overhead_bytes)
+            self._cni.delete(sandbox.status.ip)
             self._notify(sandbox.status.metadata.uid)
         yield self._sim.timeout(0)
 
