@@ -7,7 +7,7 @@ not removed (there is no last-applied annotation).
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject
@@ -33,7 +33,7 @@ def merged(old: M, new: M) -> M:
     for name in new.model_fields_set:
         before, after = getattr(old, name), getattr(new, name)
         if isinstance(before, KubeModel) and type(before) is type(after):
-            after = merged(before, cast("KubeModel", after))
+            after = merged(before, after)
         elif isinstance(before, FrozenMap) and isinstance(after, FrozenMap):
             after = before.merge(after)
         if after is not before:
