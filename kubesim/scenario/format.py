@@ -194,15 +194,32 @@ class WasmSpec(ScenarioModel):
 
 
 class ImageSpec(ScenarioModel):
-    """An image that the cluster's registries have."""
+    """An image that the cluster's registries have.
+
+    Attributes:
+        name: The reference under which pods name it.
+        layers: Layers that are made up.
+        program: What a Linux image runs.
+        wasm: What a Wasm image runs.
+        oci: A real image: the folder of an OCI image layout, instead of layers and wasm.
+        oci_ref: Which image of the layout, when it has several and none of that name.
+    """
 
     name: str
     layers: tuple[LayerSpec, ...] = ()
     program: ProgramSpec | None = None
     wasm: WasmSpec | None = None
+    oci: str | None = None
+    oci_ref: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ImageSpec:
+        if self.oci is not None:
+            if self.layers or self.wasm is not None:
+                raise ValueError("oci brings its own layers and module")
+            return self
+        if self.oci_ref is not None:
+            raise ValueError("ociRef goes with oci")
         if self.program is not None and self.wasm is not None:
             raise ValueError("an image runs either a program or a Wasm module")
         if self.wasm is None and not self.layers:

@@ -11,6 +11,7 @@ from kubesim.cluster.engine import shared_engine
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document
 from kubesim.scenario.format import ImageSpec, ProgramSpec, ScenarioSpec, WasmSpec
+from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
 from kubesim.wire.image import Image, Layer, LinuxProgram, WasmKind, WasmProgram, sha256_digest
@@ -57,6 +58,12 @@ class ImageLoader:
         return Image(name=name, digest=_made_up_digest(name, 1), layers=(layer,), program=program)
 
     def _image(self, spec: ImageSpec, index: int) -> Image:
+        if spec.oci is not None:
+            linux = self._linux(spec.program, index) if spec.program else None
+            path = ("spec", "images", index)
+            return layout_image(
+                spec, linux, folder=self._folder, document=self._document, path=path
+            )
         layers = tuple(
             Layer(
                 digest=layer.digest or _made_up_digest(f"{spec.name}/{layer.size}", number),
@@ -72,7 +79,9 @@ class ImageLoader:
                 media_type=WASM_LAYER_MEDIA_TYPE,
             )
             return _finished(spec.name, (*layers, module), wasm)
-        program = spec.program or ProgramSpec()
+        return _finished(spec.name, layers, self._linux(spec.program or ProgramSpec(), index))
+
+    def _linux(self, program: ProgramSpec, index: int) -> LinuxProgram:
         numbers = self._preset.programs.get(program.model)
         if numbers is None:
             known = ", ".join(self._preset.programs)
@@ -83,7 +92,7 @@ class ImageLoader:
                     suggestion=f"it has: {known}",
                 )
             )
-        return _finished(spec.name, layers, _program(program, numbers))
+        return _program(program, numbers)
 
     def _wasm(self, spec: WasmSpec, path: tuple[str | int, ...]) -> WasmProgram:
         file = self._folder / spec.module
