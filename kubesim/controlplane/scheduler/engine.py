@@ -24,6 +24,7 @@ from kubesim.controlplane.scheduler.framework.interface import Binder, FilterRun
 from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodInfos
 from kubesim.controlplane.scheduler.framework.runtime import Framework
+from kubesim.controlplane.scheduler.framework.waiting import WaitingPods
 from kubesim.controlplane.scheduler.luck import Luck, Streams
 from kubesim.controlplane.scheduler.nominator import PodNominator
 from kubesim.controlplane.scheduler.preempting import Preempting
@@ -77,6 +78,7 @@ class Engine:
         self.cache = Cache(self.pod_infos)
         self.nominator = PodNominator()
         self.preempting = Preempting()
+        self.waiting_pods = WaitingPods()
         self.frameworks: dict[str, Framework] = {}
         for profile in config.profiles:
             if profile.name in self.frameworks:
@@ -164,6 +166,11 @@ class ProfileHandle:
     def binder(self) -> Binder | None:
         """The way to the API server."""
         return self._engine.binder
+
+    @property
+    def waiting_pods(self) -> WaitingPods:
+        """The pods that Permit plugins hold back."""
+        return self._engine.waiting_pods
 
     @property
     def luck(self) -> Luck:

@@ -176,5 +176,6 @@ class EventHandlers:
         """A pod that was promised a node went away before it was bound."""
         node_name = self._cache.node_name_of(pod.uid)
         self._cache.forget_pod(pod.uid)
+        self._engine.waiting_pods.reject(pod.uid)
         left = pod.replace(spec=pod.spec.replace(node_name=node_name))
         self._queue.move_all(ASSIGNED_POD_DELETE, left, None)

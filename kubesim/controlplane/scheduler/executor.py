@@ -14,6 +14,7 @@ from kubesim.controlplane.scheduler.config import scheduler_name
 from kubesim.controlplane.scheduler.engine import Engine
 from kubesim.controlplane.scheduler.framework.interface import PostFilterResult
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
+from kubesim.controlplane.scheduler.plugins.defaultpreemption import NAME as DEFAULT_PREEMPTION
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
 from kubesim.sim import Sim, SimProcess
 
@@ -83,6 +84,12 @@ class Executor:
 
     def _preempt(self, victim: Pod, preemptor: PodInfo, node_name: str) -> SimProcess[bool]:
         """Evict one pod; whether it worked (a pod that is gone already counts as evicted)."""
+        message = f"Preempted by pod {preemptor.uid} on node {node_name}"
+        waiting = self._engine.waiting_pods.get(victim.uid)
+        if waiting is not None and waiting.preempt(DEFAULT_PREEMPTION, "preempted"):
+            # Nobody but us knows that it had a node: it just goes back into the queue.
+            self._recorder.normal(victim, "Preempted", f"{message} (in kube-scheduler memory).")
+            return True
         condition = PodCondition(
             type="DisruptionTarget",
             status="True",
@@ -101,7 +108,6 @@ class Executor:
             yield from self._client.delete(Pod, victim.key)
         except StatusError as error:
             return error.reason == "NotFound"
-        message = f"Preempted by pod {preemptor.uid} on node {node_name}"
         self._recorder.normal(victim, "Preempted", message)
         return True
 

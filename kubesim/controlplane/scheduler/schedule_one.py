@@ -46,7 +46,6 @@ class Attempt:
         selected: The node that was chosen; empty when none fits.
         error: What broke, if something did.
         post_filter: What was done to make room.
-        permit_wait_ns: How long the pod may be held back before it is bound; 0 for not at all.
         num_rejected: How many nodes were turned down without the reason being kept.
         fast: What the fast path found, if it took the attempt.
     """
@@ -61,7 +60,6 @@ class Attempt:
     selected: str = ""
     error: Status | None = None
     post_filter: PostFilterResult | None = None
-    permit_wait_ns: int = 0
     num_rejected: int | None = None
     fast: Choice | None = None
 

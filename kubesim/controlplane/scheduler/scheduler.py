@@ -11,17 +11,17 @@ Mirrors: pkg/scheduler/scheduler.go, pkg/scheduler/schedule_one.go (schedulingCy
 handleSchedulingFailure).
 Departs: the decision is made at the instant at which the cycle begins, and takes effect when the
 time of the cycle has passed. The order in which parallel workers find nodes, and where a search for
-victims begins, are drawn from the run's random streams (see ``luck``). A Permit plugin may refuse
-but not yet wait.
+victims begins, are drawn from the run's random streams (see ``luck``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from kubesim.api.corev1 import Node, Pod, PodCondition
+from kubesim.api.duration import format_duration
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.podutil import set_pod_condition
 from kubesim.controlplane.client import Client, Recorder, StatusError
@@ -33,6 +33,7 @@ from kubesim.controlplane.scheduler.executor import Executor
 from kubesim.controlplane.scheduler.framework.events import ASSIGNED_POD_DELETE
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.framework.waiting import PodsToActivate, WaitingPod
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.controlplane.scheduler.versions import LATEST
@@ -208,13 +209,45 @@ class Scheduler:
         self.engine.nominator.remove(info.uid)
         status = framework.run_reserve_plugins_reserve(attempt.state, info, node_name)
         if status is None:
-            status, wait_ns = framework.run_permit_plugins(attempt.state, info, node_name)
+            status, waits_ns = framework.run_permit_plugins(attempt.state, info, node_name)
             if status is not None and status.code is Code.WAIT:
-                attempt.permit_wait_ns = wait_ns
-                return None
+                self._hold_back(attempt, waits_ns)
+                status = None
         if status is not None:
             self._unreserve_and_forget(framework, attempt)
+        else:
+            self._activate(attempt)
         return status
+
+    def _hold_back(self, attempt: Attempt, waits_ns: Mapping[str, int]) -> None:
+        waiting = WaitingPod(attempt.info, attempt.selected, waits_ns)
+        self.engine.waiting_pods.add(waiting)
+        for plugin, wait_ns in waits_ns.items():
+            self._sim.call_in(wait_ns, waiting.expire, plugin, format_duration(wait_ns))
+
+    def _wait_on_permit(self, uid: str) -> SimProcess[Status | None]:
+        """Wait until the plugins that hold a pod back let it go, or turn it down."""
+        waiting = self.engine.waiting_pods.get(uid)
+        if waiting is None:
+            return None
+        if not waiting.done:
+            decided = self._sim.event()
+
+            def wake() -> None:
+                decided.succeed()
+
+            waiting.decided = wake
+            yield decided
+        self.engine.waiting_pods.remove(uid)
+        return waiting.verdict
+
+    def _activate(self, attempt: Attempt) -> None:
+        """Try those soon that a plugin named."""
+        named = attempt.state.find(PodsToActivate)
+        if named is not None:
+            for uid in named.uids:
+                self.queue.activate(uid)
+            named.uids.clear()
 
     def _unreserve_and_forget(self, framework: Framework, attempt: Attempt) -> None:
         framework.run_reserve_plugins_unreserve(attempt.state, attempt.info, attempt.selected)
@@ -225,6 +258,10 @@ class Scheduler:
     ) -> SimProcess[None]:
         info, node_name = attempt.info, attempt.selected
         began_ns = self._sim.now
+        status = yield from self._wait_on_permit(info.uid)
+        if status is not None:
+            yield from self._handle_binding_failure(framework, item, attempt, status)
+            return
         self.queue.done(info.uid)
         status = yield from framework.run_pre_bind_plugins(attempt.state, info, node_name)
         if status is None:
@@ -248,6 +285,7 @@ class Scheduler:
             )
         )
         framework.run_post_bind_plugins(attempt.state, info, node_name)
+        self._activate(attempt)
 
     def _handle_binding_failure(
         self, framework: Framework, item: QueuedPodInfo, attempt: Attempt, status: Status

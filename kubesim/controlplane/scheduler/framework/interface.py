@@ -23,6 +23,7 @@ from kubesim.controlplane.scheduler.framework.listers import Lister
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.framework.waiting import WaitingPods
 from kubesim.controlplane.scheduler.luck import Luck
 from kubesim.controlplane.scheduler.versions import Version
 from kubesim.sim import SimProcess
@@ -345,6 +346,11 @@ class Handle(Protocol):
     @property
     def binder(self) -> Binder | None:
         """The way to the API server; ``None`` when nothing is ever bound."""
+        ...
+
+    @property
+    def waiting_pods(self) -> WaitingPods:
+        """The pods that Permit plugins hold back."""
         ...
 
     @property

@@ -39,6 +39,7 @@ from kubesim.controlplane.scheduler.framework.status import (
     Code,
     Status,
 )
+from kubesim.controlplane.scheduler.framework.waiting import MAX_TIMEOUT_NS
 from kubesim.sim import SimProcess
 
 
@@ -286,19 +287,19 @@ class Framework:
 
     def run_permit_plugins(
         self, state: CycleState, info: PodInfo, node_name: str
-    ) -> tuple[Status | None, int]:
-        """The first refusal, or a wait and its longest duration."""
-        longest_ns = 0
+    ) -> tuple[Status | None, Mapping[str, int]]:
+        """The first refusal, or a wait, and how long each plugin lets the pod wait."""
+        waits_ns: dict[str, int] = {}
         waits: Status | None = None
         for plugin in self.plugins.permit:
             status, wait_ns = plugin.permit(state, info, node_name)
             if status is None:
                 continue
             if status.code is not Code.WAIT:
-                return _refused(status, plugin, "Permit"), 0
+                return _refused(status, plugin, "Permit"), {}
             waits = status.by(plugin.name)
-            longest_ns = max(longest_ns, wait_ns)
-        return waits, longest_ns
+            waits_ns[plugin.name] = min(wait_ns, MAX_TIMEOUT_NS)
+        return waits, waits_ns
 
     def run_pre_bind_plugins(
         self, state: CycleState, info: PodInfo, node_name: str
