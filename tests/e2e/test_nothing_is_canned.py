@@ -36,7 +36,9 @@ def tool() -> ModuleType:
 
 def test_committed_modules_come_from_their_sources() -> None:
     """A rebuild of every committed module gives the committed bytes."""
-    done = subprocess.run([sys.executable, TOOL, "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, TOOL, "--check"], capture_output=True, text=True, check=False
+    )
     assert 0 == done.returncode, done.stdout + done.stderr
 
 

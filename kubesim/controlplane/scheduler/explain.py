@@ -94,7 +94,7 @@ def verdict(attempt: Attempt, *, top: int = TOP_SCORES) -> dict[str, Any]:
         "selected": attempt.selected or None,
         "message": attempt.message,
         "refused": [
-            {"plugin": plugin, "code": code, "reasons": list(reasons), "nodes": names}
+            {"plugin": plugin, "code": code, "reasons": list(reasons), "nodes": sorted(names)}
             for (plugin, code, reasons), names in sorted(
                 grouped.items(), key=lambda item: (item[0][0], -len(item[1]))
             )
