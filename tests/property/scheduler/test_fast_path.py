@@ -11,6 +11,8 @@ from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.engine import Engine
 from kubesim.controlplane.scheduler.framework.listers import ObjectLister
 from kubesim.controlplane.scheduler.testing import node, pod
+from kubesim.controlplane.scheduler.versions import VERSIONS
+from kubesim.sim import Rng
 
 LABELS = st.dictionaries(
     st.sampled_from(["disk", "topology.kubernetes.io/zone"]), st.sampled_from(["a", "b", "c"])
@@ -135,7 +137,14 @@ CONFIGS = st.sampled_from(
 
 
 def decisions(
-    config: dict[str, Any], nodes: list[Any], specs: list[Any], *, fast: bool, copies: int
+    config: dict[str, Any],
+    nodes: list[Any],
+    specs: list[Any],
+    *,
+    fast: bool,
+    copies: int,
+    seed: int | None = None,
+    version: str = "1.36",
 ) -> list[Any]:
     """Place the pods one after the other; every tenth is removed again."""
     engine = Engine(
@@ -143,6 +152,8 @@ def decisions(
         lister=ObjectLister(),
         clock=lambda: 0,
         fast=fast,
+        rng=None if seed is None else lambda name: Rng(seed, name),
+        version=version,
     )
     for copy in range(copies):
         for i, (cpu, memory, pods, labels, taints, cordoned) in enumerate(nodes):
@@ -201,3 +212,19 @@ def test_sampled_clusters(config: Any, nodes: Any, specs: Any) -> None:
     reference = decisions(config, nodes, specs, fast=False, copies=copies)
 
     assert reference == decisions(config, nodes, specs, fast=True, copies=copies)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    nodes=NODES,
+    specs=st.lists(SPECS, min_size=1, max_size=12),
+    seed=st.integers(0, 9),
+    version=st.sampled_from(sorted(VERSIONS)),
+    copies=st.sampled_from([1, 15]),
+)
+def test_luck_and_versions(nodes: Any, specs: Any, seed: int, version: str, copies: int) -> None:
+    """Racing workers, drawn winners and older formulas: both paths have the same luck."""
+    how = {"copies": copies, "seed": seed, "version": version}
+    reference = decisions({}, nodes, specs, fast=False, **how)
+
+    assert reference == decisions({}, nodes, specs, fast=True, **how)
