@@ -51,6 +51,8 @@ class ContainerdNumbers(CalibrationModel):
     create_container: DurationNumber
     create_wasm_container: DurationNumber
     unpack_rate: RateNumber
+    restart: DurationNumber
+    shim_install: DurationNumber
 
 
 class RegistryNumbers(CalibrationModel):

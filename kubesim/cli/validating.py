@@ -79,9 +79,7 @@ def _is_scenario(file: str) -> bool:
         return False
 
 
-def _summarise(
-    manifests: list[Manifest], scenarios: list[Scenario], remarks: list[str]
-) -> None:
+def _summarise(manifests: list[Manifest], scenarios: list[Scenario], remarks: list[str]) -> None:
     for scenario in scenarios:
         count = len(scenario.manifests)
         print(f"{scenario.path}: scenario {scenario.name} with {count} objects is valid")

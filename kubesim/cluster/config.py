@@ -54,6 +54,7 @@ class ClusterConfig:
         images: What the registries have.
         traffic: The users.
         spinkube: Whether SpinKube is installed.
+        shim_installers: Whether something may bring shims to nodes while the run is on.
     """
 
     name: str
@@ -66,3 +67,4 @@ class ClusterConfig:
     images: tuple[Image, ...]
     traffic: tuple[TrafficConfig, ...]
     spinkube: bool = False
+    shim_installers: bool = False

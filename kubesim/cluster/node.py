@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kubesim.calibration import Preset
-from kubesim.calibration.preset import RuntimeNumbers, WasmRuntimeNumbers
+from kubesim.calibration.preset import ContainerdNumbers, RuntimeNumbers, WasmRuntimeNumbers
 from kubesim.cluster.config import NodeConfig
 from kubesim.controlplane.client import Client
+from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
@@ -52,6 +53,15 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What an installer finds on a node's host."""
+
+    sim: Sim
+    numbers: ContainerdNumbers
+    make_shim: Callable[[str], Shim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeAssembly:
     """One node's components."""
 
@@ -59,6 +69,7 @@ class NodeAssembly:
     machine: Machine
     containerd: Containerd
     kubelet: Kubelet
+    host: Host
 
     @property
     def pool(self) -> str:
@@ -74,6 +85,23 @@ class NodeAssembly:
     def memory_peak_bytes(self) -> int:
         """The most memory that was in use."""
         return self.machine.memory_peak_bytes
+
+    def install_shim(self, handler: str) -> SimProcess[None]:
+        """Bring a shim to the node, as an installer does; containerd is restarted at the end.
+
+        A shim that is there already is left alone, and containerd with it.
+        """
+        host, began_ns = self.host, self.host.sim.now
+        numbers, rng = host.numbers, host.sim.rng(f"installer/{self.config.name}")
+        whole_ns = numbers.shim_install.distribution.draw(rng)
+        restart_ns = min(numbers.restart.distribution.draw(rng), whole_ns)
+        yield host.sim.timeout(whole_ns - restart_ns)
+        if handler in self.containerd.handlers():
+            return
+        self.containerd.add_runtime(handler, host.make_shim(handler))
+        yield from self.containerd.restart(restart_ns)
+        node = self.config.name
+        host.sim.emit(ShimInstalled(node=node, handler=handler, began_ns=began_ns))
 
     def power_off(self) -> None:
         """The node goes down with everything on it."""
@@ -128,7 +156,12 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         runtime=containerd,
         images=containerd,
     )
-    return NodeAssembly(config=config, machine=machine, containerd=containerd, kubelet=kubelet)
+    host = Host(
+        sim=sim, numbers=numbers, make_shim=lambda handler: _shim(world, services, handler)
+    )
+    return NodeAssembly(
+        config=config, machine=machine, containerd=containerd, kubelet=kubelet, host=host
+    )
 
 
 class _Remote:

@@ -17,8 +17,12 @@ from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
 from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
 from kubesim.cluster.engine import shared_engine
-from kubesim.cluster.node import NodeAssembly, World, assemble_node
-from kubesim.cluster.spinkube import SPIN_OPERATOR_LIMITS, start_spin_operator
+from kubesim.cluster.node import NodeAssembly, World, assemble_node, known_handlers
+from kubesim.cluster.spinkube import (
+    SPIN_OPERATOR_LIMITS,
+    start_shim_installers,
+    start_spin_operator,
+)
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import (
@@ -209,6 +213,17 @@ class Simulation:
         if self.config.spinkube:
             client = self._client("spin-operator", SPIN_OPERATOR_LIMITS)
             self._operators = start_spin_operator(self.sim, client=client)
+        if self.config.shim_installers:
+            self._operators += start_shim_installers(
+                self.sim, client=self._client, install=self._install_shim
+            )
+
+    def _install_shim(self, node: str, handler: str) -> SimProcess[bool]:
+        assembly = self.nodes.get(node)
+        if assembly is None or handler not in known_handlers():
+            return False
+        yield from assembly.install_shim(handler)
+        return True
 
     def _start_nodes(self) -> None:
         config = self.config

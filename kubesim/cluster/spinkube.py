@@ -1,9 +1,18 @@
-"""SpinKube in a cluster: the operator's process, with one client for its two controllers."""
+"""SpinKube in a cluster: the operator, and what brings shims to nodes; a process each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kubesim.controlplane.client import Client, Controller
-from kubesim.controlplane.spin import SpinAppController, SpinAppExecutorController
+from kubesim.controlplane.spin import (
+    Install,
+    KwasmController,
+    NodeInstallerController,
+    ShimController,
+    SpinAppController,
+    SpinAppExecutorController,
+)
 from kubesim.sim import Sim
 
 # controller-runtime's client-side limits: requests a second and burst.
@@ -11,8 +20,29 @@ SPIN_OPERATOR_LIMITS = (20.0, 30)
 
 
 def start_spin_operator(sim: Sim, *, client: Client) -> tuple[Controller, ...]:
-    """The operator's controllers."""
+    """The operator's controllers, with one client together."""
     return (
         SpinAppController(sim, client=client),
         SpinAppExecutorController(sim, client=client),
+    )
+
+
+def start_shim_installers(
+    sim: Sim, *, client: Callable[[str, tuple[float, int]], Client], install: Install
+) -> tuple[Controller, ...]:
+    """The three ways to a shim, each a process of its own.
+
+    Args:
+        sim: The run.
+        client: Makes a client for a component with its limits.
+        install: What is done on the node.
+    """
+
+    def connected(component: str) -> Client:
+        return client(component, SPIN_OPERATOR_LIMITS)
+
+    return (
+        KwasmController(sim, client=connected("kwasm-operator"), install=install),
+        ShimController(sim, client=connected("runtime-class-manager"), install=install),
+        NodeInstallerController(sim, client=connected("node-installer"), install=install),
     )

@@ -7,7 +7,13 @@ nanoseconds; instants count from the beginning of the run.
 """
 
 from kubesim.facts.apiserver import EventRecorded, ObjectWritten
-from kubesim.facts.containerd import CriCalled, ImagePulled, LayerPulled
+from kubesim.facts.containerd import (
+    ContainerdRestarted,
+    CriCalled,
+    ImagePulled,
+    LayerPulled,
+    ShimInstalled,
+)
 from kubesim.facts.node import (
     ContainerExited,
     ContainerStarted,
@@ -24,6 +30,7 @@ from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
 __all__ = [
     "ContainerExited",
     "ContainerStarted",
+    "ContainerdRestarted",
     "CriCalled",
     "EndpointProgrammed",
     "EventRecorded",
@@ -41,6 +48,7 @@ __all__ = [
     "RequestFailed",
     "RunEnded",
     "RunStarted",
+    "ShimInstalled",
     "StartupPhaseEnded",
     "StepTaken",
     "WasmExecuted",

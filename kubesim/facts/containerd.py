@@ -20,6 +20,23 @@ class CriCalled(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerdRestarted(Fact):
+    """containerd answers again after a restart; what ran went on running."""
+
+    node: str
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShimInstalled(Fact):
+    """A node's containerd has a runtime that it did not have before."""
+
+    node: str
+    handler: str
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPulled(Fact):
     """A layer was downloaded (unless it was there) and unpacked."""
 

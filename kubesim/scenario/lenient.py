@@ -27,7 +27,11 @@ from typing import Any, Literal
 
 from kubesim.api.fielderrors import KeyPath, format_path
 from kubesim.api.spinv1alpha1 import API_VERSION, GROUP, OLD_GROUP
-from kubesim.cluster.labels import NODE_INSTALLER_ANNOTATION, POD_SPEC_ANNOTATION, WASM_LABEL
+from kubesim.controlplane.spin.names import (
+    NODE_INSTALLER_ANNOTATION,
+    POD_SPEC_ANNOTATION,
+    WASM_LABEL,
+)
 from kubesim.errors import Problem
 from kubesim.manifests import Document, closest
 from kubesim.scenario.pruning import pruned

@@ -24,6 +24,7 @@ from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.cluster.apply import DEFAULT_NAMESPACE
+from kubesim.controlplane.spin.installers import installs_shims
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import (
     Document,
@@ -92,14 +93,19 @@ class LoadedScenario:
             images=self.images,
             traffic=tuple(_traffic(spec, horizon_ns)),
             spinkube=self.has_spinkube,
+            shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
+
+    @property
+    def applied(self) -> tuple[Manifest, ...]:
+        """Everything that is ever applied, in order."""
+        return (*self.manifests, *(m for step in self.steps.values() for m in step))
 
     @property
     def has_spinkube(self) -> bool:
         """Whether SpinKube is installed: it was asked for, or some manifest needs it."""
-        applied = (*self.manifests, *(m for step in self.steps.values() for m in step))
         return self.spec.spinkube is not None or any(
-            isinstance(manifest.obj, SpinApp | SpinAppExecutor) for manifest in applied
+            isinstance(manifest.obj, SpinApp | SpinAppExecutor) for manifest in self.applied
         )
 
 

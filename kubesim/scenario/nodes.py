@@ -12,8 +12,8 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import MachineType, load_machines
 from kubesim.cluster import NodeConfig
-from kubesim.cluster.labels import WASM_LABEL
 from kubesim.cluster.node import WASM_SHIMS, known_handlers
+from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
 from kubesim.scenario.format import NodePool, ScenarioSpec

@@ -4,8 +4,22 @@ Mirrors: spin-operator (internal/controller, internal/webhook), runtime-class-ma
 (internal/controller), kwasm-operator.
 """
 
+from kubesim.controlplane.spin.installers import (
+    Install,
+    KwasmController,
+    NodeInstallerController,
+    ShimController,
+)
 from kubesim.controlplane.spin.spinapp import SpinAppController
 from kubesim.controlplane.spin.spinappexecutor import SpinAppExecutorController
 from kubesim.controlplane.spin.webhooks import SPIN_WEBHOOKS
 
-__all__ = ["SPIN_WEBHOOKS", "SpinAppController", "SpinAppExecutorController"]
+__all__ = [
+    "SPIN_WEBHOOKS",
+    "Install",
+    "KwasmController",
+    "NodeInstallerController",
+    "ShimController",
+    "SpinAppController",
+    "SpinAppExecutorController",
+]

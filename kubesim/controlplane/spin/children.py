@@ -46,12 +46,11 @@ from kubesim.api.spinv1alpha1 import (
     SpinApp,
 )
 from kubesim.controlplane.spin import runtimeconfig
+from kubesim.controlplane.spin.names import POD_SPEC_ANNOTATION
 
 PORT_NAME = "http-app"
 PORT = 80
 DEFAULT_CA_SECRET = "spin-ca"  # noqa: S105  # a Secret's name
-POD_SPEC_ANNOTATION = "lenient.kubesim.dev/pod-spec"
-"""What a lenient reading makes of ``podSpec``, a field that no operator has."""
 
 
 def app_labels(app: SpinApp) -> FrozenMap[str, str]:

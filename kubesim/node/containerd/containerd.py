@@ -7,7 +7,7 @@ without a process; StartContainer makes the task through the pod's shim. Every c
 
 Mirrors: containerd internal/cri/server (sandbox_run.go, container_create.go, container_start.go,
 container_stop.go, sandbox_stop.go).
-Departs: no NRI, no leases; a restart of containerd comes with the node's faults.
+Departs: no NRI, no leases; a call that is under way when containerd is restarted is finished.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, StartupPhaseEnded
+from kubesim.facts import (
+    ContainerdRestarted,
+    ContainerExited,
+    ContainerStarted,
+    CriCalled,
+    StartupPhaseEnded,
+)
 from kubesim.node.containerd.cni import Cni
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
@@ -40,6 +46,11 @@ from kubesim.sim.distribution import Distribution
 T = TypeVar("T")
 
 DEFAULT_RUNTIME = "runc"  # containerd's default_runtime_name: what the empty handler means
+REFUSED_WHILE_DOWN = ("RunPodSandbox", "PullImage", "CreateContainer", "StartContainer")
+CONNECTION_REFUSED = (
+    'connection error: desc = "transport: Error while dialing: dial unix '
+    '/run/containerd/containerd.sock: connect: connection refused"'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +118,7 @@ class Containerd:
         self._pods: dict[str, list[str]] = {}
         self._listeners: list[PodListener] = []
         self._down = False
+        self._back: Event | None = None
         self.images = ImageStore(
             self._sim,
             node=services.node,
@@ -239,6 +251,24 @@ class Containerd:
     def list_images(self) -> tuple[Image, ...]:
         """All images here, largest first."""
         return tuple(_cri_image(i.digest, i.name, i.size_bytes) for i in self.images.all())
+
+    def handlers(self) -> tuple[str, ...]:
+        """The handlers of the runtime table."""
+        return tuple(self._runtimes)
+
+    def add_runtime(self, handler: str, shim: Shim) -> None:
+        """An entry for the runtime table; real after a restart."""
+        self._runtimes[handler] = shim
+
+    def restart(self, took_ns: int) -> SimProcess[None]:
+        """Go down and come back: nobody answers meanwhile, and everything that ran runs on."""
+        began_ns = self._sim.now
+        back = self._back = self._sim.event()
+        yield self._sim.timeout(took_ns)
+        self._back = None
+        back.succeed()
+        if not self._down:
+            self._sim.emit(ContainerdRestarted(node=self._services.node, began_ns=began_ns))
 
     def power_off(self) -> None:
         """The machine is gone: every process ends at once, and nobody is told."""
@@ -427,6 +457,10 @@ class Containerd:
 
         # No "finally": when a generator is thrown away unfinished is up to Python, not to the run.
         try:
+            if self._back is not None:
+                if method in REFUSED_WHILE_DOWN:
+                    raise CriError("Unavailable", CONNECTION_REFUSED)
+                yield self._back  # the kubelet asks until it is done
             result = yield from work
         except CriError as refused:
             ended(str(refused))
