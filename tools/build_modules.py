@@ -53,6 +53,16 @@ BUILDS = (
         "scenarios/mixed-pool/modules/greeter/greeter.c", COMMAND, "scenarios/mixed-pool/modules"
     ),
     Build("scenarios/mixed-pool/modules/report/report.c", COMMAND, "scenarios/mixed-pool/modules"),
+    Build(
+        "scenarios/scheduler-plugins/plugins/stage.c",
+        LIBRARY,
+        "scenarios/scheduler-plugins/plugins",
+    ),
+    Build(
+        "scenarios/scheduler-plugins/plugins/thrift.c",
+        LIBRARY,
+        "scenarios/scheduler-plugins/plugins",
+    ),
     Build("tests/fixtures/wasm/arith.c", LIBRARY, "tests/fixtures/wasm"),
     Build("tests/fixtures/wasm/files.c", COMMAND, "tests/fixtures/wasm"),
 )

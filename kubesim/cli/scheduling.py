@@ -19,10 +19,10 @@ from kubesim.api.corev1 import Node, Pod
 from kubesim.api.metav1 import KubeObject
 from kubesim.cli.options import OutputFormat
 from kubesim.cluster.admitting import admitted
+from kubesim.cluster.plugins import set_up
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.explain import described, shown, verdict, verdict_lines
 from kubesim.controlplane.scheduler.oneshot import OneShot
-from kubesim.controlplane.scheduler.registry import DEFAULT_REGISTRY, PluginFactory
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.manifests import (
@@ -109,11 +109,12 @@ def _files(
         attempts.append(tell(attempt))
 
     document, configuration = _configuration(config)
+    setup = set_up(configuration, _plugins(plugins))
     try:
         run = OneShot(
             result.objects,
-            config=configuration,
-            registry=_registry(plugins),
+            config=setup.config,
+            registry=setup.registry,
             observe=observe if explain else None,
         )
     except InputError as error:
@@ -184,10 +185,17 @@ def _in_document(error: InputError, document: Document | None) -> InputError:
     return InputError(document.problem(first.message, ("profiles",), suggestion=first.suggestion))
 
 
-def _registry(plugins: Sequence[str]) -> Mapping[str, PluginFactory]:
-    if plugins:
-        raise InputError("--plugin: not there yet")
-    return DEFAULT_REGISTRY
+def _plugins(given: Sequence[str]) -> dict[str, str]:
+    """``--plugin NAME=TARGET``, repeated."""
+    plugins: dict[str, str] = {}
+    for text in given:
+        name, _, target = text.partition("=")
+        if not name or not target:
+            raise InputError(
+                f'--plugin: expected NAME=file.py:Class or NAME=guest.wasm, got "{text}"'
+            )
+        plugins[name] = target
+    return plugins
 
 
 def _case(folder: Path, *, explain: bool) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubesim.api.corev1 import Taint
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import Preset
+from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.wire.image import Image
 from kubesim.world.traffic import TrafficConfig
 
@@ -55,6 +56,7 @@ class ClusterConfig:
         traffic: The users.
         spinkube: Whether SpinKube is installed.
         shim_installers: Whether something may bring shims to nodes while the run is on.
+        scheduler: The scheduler's configuration and plugins.
     """
 
     name: str
@@ -68,3 +70,4 @@ class ClusterConfig:
     traffic: tuple[TrafficConfig, ...]
     spinkube: bool = False
     shim_installers: bool = False
+    scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)

@@ -42,7 +42,6 @@ from kubesim.controlplane.controllers import (
     StatefulSetController,
     TaintEvictionController,
 )
-from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import ObjectRefused, RunStarted, StepTaken
@@ -203,7 +202,8 @@ class Simulation:
         self._scheduler = Scheduler(
             sim,
             client=self._client("kube-scheduler", SCHEDULER_LIMITS),
-            config=KubeSchedulerConfiguration(),
+            config=self.config.scheduler.config,
+            registry=self.config.scheduler.registry,
             timings=SchedulerTimings(cycle=self.config.preset.scheduler.cycle.distribution),
         )
 

@@ -237,6 +237,20 @@ class RequestSpec(ScenarioModel):
     body: str = ""
 
 
+class SchedulerSpec(ScenarioModel):
+    """The scheduler.
+
+    Attributes:
+        config: A file with a KubeSchedulerConfiguration, relative to the scenario.
+        plugins: Plugins of your own, by the name that profiles use: ``file.py:Class`` and
+            ``guest.wasm`` relative to the scenario, or ``module:Class``. One that no profile
+            speaks of is switched on.
+    """
+
+    config: str | None = None
+    plugins: dict[str, str] = Field(default_factory=dict)
+
+
 class TrafficSpec(ScenarioModel):
     """Users of one Service.
 
@@ -346,6 +360,7 @@ class ScenarioSpec(ScenarioModel):
         preset: The set of numbers: a name in ``models/presets``, or a file.
         strictness: How unsimulated fields and unknown images are taken: ``strict`` refuses,
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
+        scheduler: The scheduler's configuration and plugins.
         node_pools: The machines.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
@@ -361,6 +376,7 @@ class ScenarioSpec(ScenarioModel):
     start_time: Time = parse_time(DEFAULT_START_TIME)
     preset: str = "seed"
     strictness: Literal["strict", "warn", "lenient"] = "warn"
+    scheduler: SchedulerSpec = SchedulerSpec()
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
     spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()

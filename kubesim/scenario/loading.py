@@ -24,6 +24,7 @@ from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.cluster.apply import DEFAULT_NAMESPACE
+from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.spin.installers import installs_shims
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import (
@@ -41,6 +42,7 @@ from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec,
 from kubesim.scenario.images import ImageLoader
 from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.nodes import nodes_of
+from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.share import share_path
 from kubesim.wire.http import HttpRequest
 from kubesim.wire.image import Image
@@ -65,6 +67,7 @@ class LoadedScenario:
         images: What the registries have.
         preset: All numbers.
         unsimulated: What is accepted and not simulated.
+        scheduler: The scheduler's configuration and plugins.
         digest: Stands for everything that was read.
     """
 
@@ -77,6 +80,7 @@ class LoadedScenario:
     images: tuple[Image, ...] = field(repr=False)
     preset: Preset = field(repr=False)
     unsimulated: tuple[str, ...] = field(repr=False)
+    scheduler: SchedulerSetup = field(repr=False)
     digest: str
 
     def cluster_config(self, *, seed: int, horizon_ns: int) -> ClusterConfig:
@@ -92,6 +96,7 @@ class LoadedScenario:
             nodes=nodes_of(spec, self.document),
             images=self.images,
             traffic=tuple(_traffic(spec, horizon_ns)),
+            scheduler=self.scheduler,
             spinkube=self.has_spinkube,
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
@@ -161,6 +166,7 @@ class _Loader:
             spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
         self._try(lambda: nodes_of(spec, document))
+        scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
         steps = self._try(lambda: self._steps(spec, document, manifests)) or {}
@@ -183,7 +189,8 @@ class _Loader:
             images=images,
             preset=preset,
             unsimulated=(*self._notes, *self._unsimulated(spec, applied, images)),
-            digest=_digest(document, applied, images),
+            scheduler=scheduler,
+            digest=_digest(document, applied, images, scheduler_files(spec, self._folder)),
         )
 
     def _try(self, work: Any) -> Any:
@@ -396,7 +403,9 @@ def _traffic(spec: ScenarioSpec, horizon_ns: int) -> Iterable[TrafficConfig]:
         )
 
 
-def _digest(document: Document, applied: list[Manifest], images: tuple[Image, ...]) -> str:
+def _digest(
+    document: Document, applied: list[Manifest], images: tuple[Image, ...], files: Iterable[Path]
+) -> str:
     """SHA-256 over the text of everything that was read."""
     digest = hashlib.sha256(document.source.text.encode())
     sources = dict.fromkeys(m.document.source for m in applied)
@@ -404,4 +413,6 @@ def _digest(document: Document, applied: list[Manifest], images: tuple[Image, ..
         digest.update(source.text.encode())
     for image in images:
         digest.update(image.digest.encode())
+    for file in files:
+        digest.update(file.read_bytes())
     return f"sha256:{digest.hexdigest()}"

@@ -9,11 +9,14 @@ Mirrors: nothing upstream; kube-scheduler-simulator's result annotations say as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubesim.controlplane.scheduler.framework.status import Status
 from kubesim.controlplane.scheduler.schedule_one import Attempt
+
+_DIGITS = re.compile(r"(\d+)")
 
 TOP_SCORES = 5
 NAMES_SHOWN = 6
@@ -94,7 +97,12 @@ def verdict(attempt: Attempt, *, top: int = TOP_SCORES) -> dict[str, Any]:
         "selected": attempt.selected or None,
         "message": attempt.message,
         "refused": [
-            {"plugin": plugin, "code": code, "reasons": list(reasons), "nodes": sorted(names)}
+            {
+                "plugin": plugin,
+                "code": code,
+                "reasons": list(reasons),
+                "nodes": sorted(names, key=in_order),
+            }
             for (plugin, code, reasons), names in sorted(
                 grouped.items(), key=lambda item: (item[0][0], -len(item[1]))
             )
@@ -154,6 +162,11 @@ def score_lines(scores: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for score in scores:
         parts = [f"{name} {value}" for name, value in score["plugins"].items() if name in told]
         yield f"{score['node']:{width}} {score['total']:5}  {', '.join(parts)}".rstrip()
+
+
+def in_order(name: str) -> tuple[tuple[int, int | str], ...]:
+    """A key by which node-2 comes before node-10."""
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in _DIGITS.split(name))
 
 
 def shown(names: Sequence[str]) -> str:

@@ -112,7 +112,8 @@ def _missing(info: PodInfo, node: NodeInfo, plugin: FilterPlugin, status: Status
         taken = [port for port in signature.host_ports if node.conflicts_with([port])]
         yield "free host port " + ", ".join(f"{port.port}/{port.protocol}" for port in taken)
     else:
-        yield from status.reasons or (f"{plugin.name} refuses",)
+        reasons = "; ".join(status.reasons)
+        yield f"{plugin.name} to agree" + (f" ({reasons})" if reasons else "")
 
 
 def _resources(signature: PodSignature, node: NodeInfo) -> Iterator[str]:

@@ -35,6 +35,7 @@ from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.status import Code, Status
 from kubesim.controlplane.scheduler.framework.waiting import PodsToActivate, WaitingPod
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
+from kubesim.controlplane.scheduler.registry import DEFAULT_REGISTRY, PluginFactory
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.controlplane.scheduler.versions import LATEST
 from kubesim.facts import PodAttempted, PodBound, StartupPhaseEnded
@@ -85,9 +86,10 @@ class Scheduler:
         version: Which kube-scheduler this is, such as ``1.36``.
         by_chance: Whether what is chance in reality is drawn; if not, nodes are found in order and
             the first of equals wins.
+        registry: The plugins that profiles can name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a component
         self,
         sim: Sim,
         *,
@@ -96,6 +98,7 @@ class Scheduler:
         timings: SchedulerTimings,
         version: str = LATEST,
         by_chance: bool = True,
+        registry: Mapping[str, PluginFactory] = DEFAULT_REGISTRY,
     ) -> None:
         self._sim = sim
         self._client = client
@@ -110,6 +113,7 @@ class Scheduler:
             lister=InformerLister(client),
             clock=lambda: sim.wall_ns,
             binder=client,
+            registry=registry,
             rng=sim.rng if by_chance else None,
             version=version,
         )

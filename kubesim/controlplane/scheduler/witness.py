@@ -4,7 +4,8 @@ The fast path keeps no reasons and no scores by plugin. A witness has each attem
 once more on the reference path, which is the same decision with everything kept, at the very
 instant at which the engine makes it.
 
-Invariant: a run with a witness is the run without it.
+Invariant: a run with a witness is the run without it: chance is drawn once an attempt (``luck``), and
+plugins that are not ours are not asked twice, because the fast path does not take their attempts.
 """
 
 from __future__ import annotations
@@ -33,22 +34,6 @@ def witness(engine: Engine, observe: Observe, *, of: Callable[[Pod], bool] | Non
     engine.algorithm = _Witness(engine, observe, of or (lambda _pod: True))
 
 
-def attempt_now(engine: Engine, info: PodInfo) -> Attempt:
-    """What an attempt would find out now, with all details; nothing is decided by it."""
-    framework = engine.framework_for(info.pod)
-    assert framework is not None, info.pod.spec.scheduler_name
-    return _reference(engine).schedule(framework, info)
-
-
-def _reference(engine: Engine) -> SchedulingAlgorithm:
-    percentage = engine.config.percentage_of_nodes_to_score
-    reference = SchedulingAlgorithm(
-        engine.cache, percentage_of_nodes_to_score=percentage, luck=engine.luck
-    )
-    reference.next_start_node_index = engine.algorithm.next_start_node_index
-    return reference
-
-
 class _Witness(SchedulingAlgorithm):
     """An engine's algorithm, with somebody looking on."""
 
@@ -64,15 +49,26 @@ class _Witness(SchedulingAlgorithm):
 
     @override
     def schedule(self, framework: Framework, info: PodInfo) -> Attempt:
-        if not self._of(info.pod):
-            attempt = self._watched.schedule(framework, info)
-            self.next_start_node_index = self._watched.next_start_node_index
-            return attempt
-        seen = _reference(self._engine).schedule_pod(framework, info)
+        start = self._watched.next_start_node_index
         attempt = self._watched.schedule(framework, info)
         self.next_start_node_index = self._watched.next_start_node_index
-        assert seen.selected == attempt.selected, (seen.selected, attempt.selected)
-        seen.post_filter = attempt.post_filter
-        seen.diagnosis.post_filter_msg = attempt.diagnosis.post_filter_msg
-        self._observe(seen)
+        if self._of(info.pod):
+            self._observe(self._in_full(framework, attempt, start))
         return attempt
+
+    def _in_full(self, framework: Framework, attempt: Attempt, start: int) -> Attempt:
+        """The attempt with all details; nothing has changed since it was made."""
+        if attempt.fast is None:
+            return attempt
+        engine = self._engine
+        reference = SchedulingAlgorithm(
+            engine.cache,
+            percentage_of_nodes_to_score=engine.config.percentage_of_nodes_to_score,
+            luck=engine.luck,
+        )
+        reference.next_start_node_index = start
+        full = reference.schedule_pod(framework, attempt.info)
+        assert full.selected == attempt.selected, (full.selected, attempt.selected)
+        full.post_filter = attempt.post_filter
+        full.diagnosis.post_filter_msg = attempt.diagnosis.post_filter_msg
+        return full
