@@ -188,24 +188,33 @@ class Affinity:
     Attributes:
         near: For each topology of the pod's required terms, the pods that match all of them.
         near_itself: Whether the pod matches its own required terms.
-        apart: For each topology, the pods that the pod refuses or that refuse it.
+        apart: For each topology of the pod's required anti-affinity, the pods that it refuses.
+        apart_from: For each topology, the pods that refuse the pod.
         preferred: For each topology, what its domains are worth.
     """
 
     near: list[Counter]
     near_itself: bool
     apart: list[Counter]
+    apart_from: list[Counter]
     preferred: list[Counter]
 
     def mask(self) -> Mask | None:
         """The nodes that nobody refuses; ``None`` for all."""
-        allowed: Mask | None = None
-        for counter in self.apart:
-            if counter.totals.any():
-                free = counter.by_node <= 0
-                allowed = free if allowed is None else allowed & free
+        free = _free_of((*self.apart, *self.apart_from))
+        near = self._near_mask()
+        if free is None or near is None:
+            return free if near is None else near
+        return near & free
+
+    def refused_by(self) -> tuple[Mask | None, Mask | None, Mask | None]:
+        """The nodes that are far, those with pods that the pod refuses, those that refuse it."""
+        near, free, free_from = self._near_mask(), _free_of(self.apart), _free_of(self.apart_from)
+        return _inverse(near), _inverse(free), _inverse(free_from)
+
+    def _near_mask(self) -> Mask | None:
         if not self.near:
-            return allowed
+            return None
         nobody = self.near_itself
         near: Mask | None = None
         for counter in self.near:
@@ -218,7 +227,7 @@ class Affinity:
                 has = counter.topology.has
                 near = has if near is None else near & has
         assert near is not None
-        return near if allowed is None else near & allowed
+        return near
 
     def scores(self, rows: Ints) -> Ints | None:
         """The normalized scores of feasible nodes; ``None`` when all are 0."""
@@ -235,3 +244,17 @@ class Affinity:
             return None
         scores: Ints = (100.0 * ((raw - lowest) / spread)).astype(np.int64)
         return scores
+
+
+def _free_of(counters: Sequence[Counter]) -> Mask | None:
+    """The nodes in whose domains nobody is counted; ``None`` for all."""
+    allowed: Mask | None = None
+    for counter in counters:
+        if counter.totals.any():
+            free = counter.by_node <= 0
+            allowed = free if allowed is None else allowed & free
+    return allowed
+
+
+def _inverse(mask: Mask | None) -> Mask | None:
+    return None if mask is None else ~mask

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kubesim.controlplane.scheduler.columns import Ints
 from kubesim.controlplane.scheduler.counters import (
     Affinity,
     Counter,
@@ -26,8 +27,18 @@ from kubesim.controlplane.scheduler.framework.podinfo import (
     WeightedAffinityTerm,
 )
 from kubesim.controlplane.scheduler.framework.spreading import Constraint
+from kubesim.controlplane.scheduler.plugins import interpodaffinity, podtopologyspread
 
 Topologies = Callable[[str], Topology]
+
+REFUSALS = (
+    podtopologyspread.NO_LABEL,
+    podtopologyspread.REFUSAL,
+    interpodaffinity.AFFINITY,
+    interpodaffinity.ANTI_AFFINITY,
+    interpodaffinity.EXISTING_ANTI_AFFINITY,
+)
+"""Why a node is refused for other pods in its domain, in the order of the filters."""
 
 _NO_LABELS: dict[str, str] = {}
 
@@ -64,10 +75,27 @@ class Domains:
     def counts(self, signature: PodSignature) -> bool:
         """Whether a pod of that signature matters to which nodes are refused."""
         hard = (item.counter for item in self.hard)
-        return any(
-            counter.worth(signature)
-            for counter in (*hard, *self.affinity.near, *self.affinity.apart)
-        )
+        affinity = self.affinity
+        counters = (*hard, *affinity.near, *affinity.apart, *affinity.apart_from)
+        return any(counter.worth(signature) for counter in counters)
+
+    def refuse(self, codes: Ints, first: int) -> None:
+        """Say which of ``REFUSALS`` each node gets that nobody refused yet (code 0).
+
+        Args:
+            codes: The codes by row, to be changed.
+            first: The code of the first of ``REFUSALS``.
+        """
+
+        def give(code: int, refused: Mask | None) -> None:
+            if refused is not None:
+                codes[refused & (codes == 0)] = first + code
+
+        for spread in self.hard:
+            give(0, ~spread.counter.topology.has)
+            give(1, ~spread.mask())
+        for code, refused in enumerate(self.affinity.refused_by(), start=2):
+            give(code, refused)
 
     def mask(self) -> Mask | None:
         """The nodes that no constraint and no term refuses; ``None`` for all."""
@@ -100,7 +128,7 @@ def domains_of(
     counters = [item.counter for item in hard_rules]
     if soft_rules is not None:
         counters += [counter for _item, counter in soft_rules.items]
-    counters += [*affinity.near, *affinity.apart, *affinity.preferred]
+    counters += [*affinity.near, *affinity.apart, *affinity.apart_from, *affinity.preferred]
     domains = Domains(hard_rules, soft_rules, affinity, counters)
     for row, node in enumerate(nodes):
         if node.pods:
@@ -163,10 +191,9 @@ def affinity_of(
     """
     near, apart = signature.required_affinity_terms, signature.required_anti_affinity_terms
     others = tuple(others)
-    apart_keys = dict.fromkeys(
-        term.topology_key
-        for terms in (apart, *(other.required_anti_affinity_terms for other in others))
-        for term in terms
+    apart_keys = dict.fromkeys(term.topology_key for term in apart)
+    apart_from_keys = dict.fromkeys(
+        term.topology_key for other in others for term in other.required_anti_affinity_terms
     )
     preferred_keys = dict.fromkeys(
         key for one in (signature, *others) for key in _preferred_keys(one)
@@ -177,7 +204,10 @@ def affinity_of(
             for key in dict.fromkeys(term.topology_key for term in near)
         ],
         near_itself=_matches_all(near)(signature) > 0,
-        apart=[Counter(topologies(key), _refusals(signature, key)) for key in apart_keys],
+        apart=[Counter(topologies(key), _refused(signature, key)) for key in apart_keys],
+        apart_from=[
+            Counter(topologies(key), _refusing(signature, key)) for key in apart_from_keys
+        ],
         preferred=[
             Counter(topologies(key), _worth(signature, key, hard_weight)) for key in preferred_keys
         ],
@@ -224,13 +254,16 @@ def _matches_all(terms: tuple[AffinityTerm, ...]) -> Callable[[PodSignature], in
     return lambda other: int(bool(terms) and all(_matches(term, other) for term in terms))
 
 
-def _refusals(signature: PodSignature, key: str) -> Callable[[PodSignature], int]:
-    def count(other: PodSignature) -> int:
-        mine = (term for term in signature.required_anti_affinity_terms if _matches(term, other))
-        theirs = (term for term in other.required_anti_affinity_terms if _matches(term, signature))
-        return sum(term.topology_key == key for terms in (mine, theirs) for term in terms)
+def _refused(signature: PodSignature, key: str) -> Callable[[PodSignature], int]:
+    terms = [term for term in signature.required_anti_affinity_terms if term.topology_key == key]
+    return lambda other: sum(_matches(term, other) for term in terms)
 
-    return count
+
+def _refusing(signature: PodSignature, key: str) -> Callable[[PodSignature], int]:
+    return lambda other: sum(
+        term.topology_key == key and _matches(term, signature)
+        for term in other.required_anti_affinity_terms
+    )
 
 
 def _worth(signature: PodSignature, key: str, hard_weight: int) -> Callable[[PodSignature], int]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kubesim.controlplane.scheduler.columns import Columns, Ints
+from kubesim.controlplane.scheduler.domains import REFUSALS as DOMAIN_REFUSALS
 from kubesim.controlplane.scheduler.domains import Domains
 from kubesim.controlplane.scheduler.framework.podinfo import PodInfo, PodSignature
 from kubesim.controlplane.scheduler.framework.scorers import Scorer
@@ -160,18 +161,20 @@ class EquivalenceClass:
             self.victims.forget(changed)
 
     def refusals(self) -> RefusedNodes:
-        """Why each node was turned down, when none fits and no domain matters."""
+        """Why each node was turned down, when none fits."""
         lacks, static = self._lacks, self.static
         verdicts = lacks.of_all()
         for row, verdict in self._crowded.items():
             verdicts[row] = verdict
         verdicts = np.where(static.ok, verdicts, static.kinds + lacks.end)
+        table = static.refusals
+        if self.domains is not None:
+            self.domains.refuse(verdicts, lacks.end + len(table))
+            table = (*table, *DOMAIN_REFUSALS)
         return RefusedNodes(
             self._columns,
             verdicts,
-            lambda code: (
-                lacks.status(code) if code < lacks.end else static.refusals[code - lacks.end]
-            ),
+            lambda code: lacks.status(code) if code < lacks.end else table[code - lacks.end],
             self._victim_table if self.domains is None else None,
         )
 

@@ -3,8 +3,7 @@
 It takes the attempts whose plugins have their numbers in columns, which are almost all,
 and leaves the others to the reference path: pods with volumes or device claims, terms that select
 namespaces by their labels, profiles with plugins that it does not know. Where spreading or affinity
-is at stake it also leaves attempts that fail, which the reference path explains, and attempts
-during which somebody who counts waits for a node.
+is at stake it also leaves attempts during which somebody who counts waits for a node.
 
 Invariant: for an attempt that it takes, every result equals the reference path's. A property test
 holds the two against each other.
@@ -161,7 +160,7 @@ class FastPath:
 
     def _choose(
         self, known: EquivalenceClass, info: PodInfo, ok: Mask, start: int, wanted: int
-    ) -> Choice | None:
+    ) -> Choice:
         columns = self._columns
         waits_for = info.pod.status.nominated_node_name
         own = columns.row(waits_for) if waits_for else None
@@ -178,8 +177,6 @@ class FastPath:
                 place = int(np.flatnonzero(order == place)[0])
             processed += place >= processed  # looked at, though the search did not come to it
         if not len(rows):
-            if known.domains is not None:
-                return None
             return Choice("", rows, processed, None, known.refusals())
         nodes = self._cache.node_infos
         if len(rows) == 1:
@@ -299,7 +296,7 @@ class FastPath:
         others = self._cache.pod_infos.with_affinity if self._inter_pod is not None else []
         if not constraints.hard and not constraints.soft and not others:
             return None
-        affinity = Affinity(near=[], near_itself=False, apart=[], preferred=[])
+        affinity = Affinity(near=[], near_itself=False, apart=[], apart_from=[], preferred=[])
         if self._inter_pod is not None:
             affinity = affinity_of(
                 signature,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kubesim.controlplane.scheduler.explain import described
 from kubesim.controlplane.scheduler.recorded import load_case
 from kubesim.controlplane.scheduler.replay import Replay
 
@@ -25,6 +26,20 @@ def test_choices_and_totals_are_equal(folder: Path) -> None:
         if attempt.fast is not None and attempt.fast.totals is not None:
             totals = [score["total"] for score in expected["scores"].values()]
             assert totals == attempt.fast.totals.tolist()
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
+def test_refusals_and_victims_are_equal(folder: Path) -> None:
+    """Where nothing fits: who refused each node and why, and who would have to leave."""
+    case = load_case(folder)
+
+    for expected, attempt in zip(
+        case.expected["attempts"], Replay(case, fast=True).attempts(), strict=True
+    ):
+        if expected["selected"] is None:
+            told = described(attempt)
+            for name in ("rejected", "absentNodesStatus", "preFilterMsg", "preemption"):
+                assert (expected.get(name) or None) == (told.get(name) or None)
 
 
 def test_most_recorded_attempts_take_the_fast_path() -> None:
