@@ -1,6 +1,6 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
-``pods``, ``nodes``, ``events`` and ``refused`` are lists of maps, ``services`` is a map by
+``pods``, ``nodes``, ``spinapps``, ``events`` and ``refused`` are lists of maps, ``services`` is a map by
 ``name`` (in namespace default) and by ``namespace/name``, ``cost`` and ``run`` are maps. Durations
 are CEL durations, so that ``services["web"].latency.p99 < duration("50ms")`` works; each also
 stands as an integer of nanoseconds (``latency_ns``).
@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from kubesim.api.corev1 import Node, Pod, Service
+from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
 from kubesim.sim.time import MICROSECOND, SECOND
 from kubesim.telemetry import Observer
@@ -73,6 +74,22 @@ class View:
             for node in simulation.store.values(Node)
         ]
 
+    def spinapps(self) -> list[dict[str, Any]]:
+        """One map a SpinApp: what it wants, what it has, and its conditions by type."""
+        return [
+            {
+                "namespace": app.namespace,
+                "name": app.name,
+                "executor": app.spec.executor or "",
+                "desired": app.spec.replicas or 0,
+                "ready": app.status.ready_replicas,
+                "deployment": app.status.deployment_name or "",
+                "service": app.status.service_name or "",
+                "conditions": {c.type: c.status for c in app.status.conditions},
+            }
+            for app in self._simulation.store.values(SpinApp)
+        ]
+
     def cost(self) -> dict[str, Any]:
         """What the machines cost so far."""
         total = sum(node["cost_nano_usd"] for node in self.nodes())
@@ -116,6 +133,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "pods": View.pods,
     "services": View.services,
     "nodes": View.nodes,
+    "spinapps": View.spinapps,
     "events": View.events,
     "refused": View.refused,
     "cost": View.cost,

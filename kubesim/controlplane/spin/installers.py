@@ -12,7 +12,8 @@ here is on which node, when, and which labels tell of it.
 Mirrors: kwasm-operator controllers; runtime-class-manager internal/controller/shim_controller.go;
 containerd-shim-spin images/node-installer.
 Departs: the Job and the DaemonSet's pods are not run, only what they do to the node takes its time;
-nothing is uninstalled, and nothing that failed is tried again. KWasm and the node-installer install Spin only.
+nothing is uninstalled, and nothing that failed is tried again. KWasm and the node-installer install
+Spin only.
 """
 
 from __future__ import annotations
