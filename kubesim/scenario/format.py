@@ -185,12 +185,29 @@ class ProgramSpec(ScenarioModel):
     body: str = "ok\n"
 
 
+class SpinSpec(ScenarioModel):
+    """What the Spin manifest of a component allows it; names as in ``spin.toml``."""
+
+    key_value_stores: tuple[str, ...] = ()
+    sqlite_databases: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default_factory=dict)
+    allowed_outbound_hosts: tuple[str, ...] = ()
+
+
 class WasmSpec(ScenarioModel):
-    """The module a Wasm image carries and how it is used."""
+    """The module a Wasm image carries and how it is used.
+
+    Attributes:
+        module: The file.
+        kind: ``command``, ``wagi`` or, for a wasi:http component, ``http``.
+        port: Where it listens; by default where its runtime does.
+        spin: What a component may open and call.
+    """
 
     module: str
-    kind: Literal["command", "wagi"] = "command"
-    port: int = Field(default=80, gt=0, le=65535)
+    kind: Literal["command", "wagi", "http"] = "command"
+    port: int | None = Field(default=None, gt=0, le=65535)
+    spin: SpinSpec = SpinSpec()
 
 
 class ImageSpec(ScenarioModel):

@@ -14,7 +14,15 @@ from kubesim.scenario.format import ImageSpec, ProgramSpec, ScenarioSpec, WasmSp
 from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
-from kubesim.wire.image import Image, Layer, LinuxProgram, WasmKind, WasmProgram, sha256_digest
+from kubesim.wire.image import (
+    Image,
+    Layer,
+    LinuxProgram,
+    SpinGrants,
+    WasmKind,
+    WasmProgram,
+    sha256_digest,
+)
 
 WASM_LAYER_MEDIA_TYPE = "application/vnd.wasm.content.layer.v1+wasm"
 
@@ -113,7 +121,13 @@ class ImageLoader:
             module=module,
             digest=sha256_digest(module),
             kind=WasmKind(spec.kind),
-            port=spec.port,
+            port=spec.port or 0,
+            grants=SpinGrants(
+                key_value_stores=spec.spin.key_value_stores,
+                sqlite_databases=spec.spin.sqlite_databases,
+                variables=tuple(spec.spin.variables.items()),
+                allowed_outbound_hosts=spec.spin.allowed_outbound_hosts,
+            ),
         )
 
 

@@ -2,16 +2,19 @@
 
 The only room that knows wasmtime. Other rooms hold an ``Engine``, give it a module's bytes, and
 get plain values back: what was printed and when, how it ended, what it used. See ``execution`` for
-the nouns, ``engine`` for the verbs, ``wasi`` for what a guest may ask of its host, ``memo`` for
-remembering results, ``wagi`` for answering HTTP requests.
+the nouns, ``engine`` for the verbs, ``wasi`` for what a core module may ask of its host,
+``interfaces`` for what a component may, ``stores`` for what a Spin application keeps, ``memo`` for
+remembering results, ``wagi`` for answering HTTP requests with a core module.
 """
 
+from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import (
     Called,
     Denied,
     Execution,
+    HttpExecution,
     Limits,
     OutputChunk,
     Status,
@@ -20,18 +23,24 @@ from kubesim.wasm.execution import (
     WasiContext,
 )
 from kubesim.wasm.filetree import Directory, File
+from kubesim.wasm.stores import Reply, SpinContext, Stores
 
 __all__ = [
     "Called",
+    "Component",
     "Denied",
     "Directory",
     "Engine",
     "Execution",
     "File",
+    "HttpExecution",
     "Limits",
     "Module",
     "OutputChunk",
+    "Reply",
+    "SpinContext",
     "Status",
+    "Stores",
     "TimeModel",
     "TrapInfo",
     "WasiContext",

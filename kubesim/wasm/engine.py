@@ -19,13 +19,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubesim.wasm.cache import ArtifactCache, default_directory
+from kubesim.wasm.component import Component, ComponentRunner
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import (
     Called,
     Execution,
+    HttpExecution,
     Limits,
     Status,
     TimeModel,
@@ -33,18 +35,17 @@ from kubesim.wasm.execution import (
     WasiContext,
 )
 from kubesim.wasm.exports import ExportedFunction
+from kubesim.wasm.stores import NO_SPIN, SpinContext
+from kubesim.wasm.verdict import PROBE_FUEL, PROBE_MEMORY_BYTES, course, judge
 from kubesim.wasm.wasi.guest import Guest
+from kubesim.wire.http import HttpRequest
 
 if TYPE_CHECKING:
-    from kubesim.wasm.native import Compiled, Ending, Session
+    from kubesim.wasm.native import Compiled
 
 COMMAND_ENTRY = "_start"
 REACTOR_ENTRY = "_initialize"
 MODULE_BYTES_MAX = 64 * 1024 * 1024
-
-# To see whether a refused memory.grow broke a run, it is run again with this much memory.
-PROBE_MEMORY_BYTES = 1 << 30
-_PROBE_FUEL = 100_000
 
 _MAGIC = b"\0asm"
 _CORE_VERSION = b"\x01\0\0\0"
@@ -102,41 +103,52 @@ class Engine:
         module_bytes_max: int = MODULE_BYTES_MAX,
     ) -> None:
         # Only here, so that a command which runs no module does not load 30 MB of engine.
-        from kubesim.wasm import native  # noqa: PLC0415
+        from kubesim.wasm import native, nativecomponent  # noqa: PLC0415
 
         self._native = native.Native()
+        self._components = nativecomponent.ComponentNative(self._native)
+        self._runner = ComponentRunner(self._components)
         self._new_session = native.Session
         self._module_bytes_max = module_bytes_max
-        self._modules: dict[str, Module] = {}
+        self._modules: dict[str, Module | Component] = {}
         self._cache: ArtifactCache | None = None
         if use_cache:
             directory = cache_directory or default_directory()
             self._cache = ArtifactCache(directory, settings=native.settings_digest())
         self.version = f"wasmtime {native.VERSION}"
 
-    def load(self, wasm: bytes) -> Module:
-        """Make a module ready to run.
+    def load(self, wasm: bytes) -> Module | Component:
+        """Make a module or a component ready to run.
 
         Args:
-            wasm: A core module in its binary form.
+            wasm: A core module or a component in its binary form.
 
         Raises:
-            WasmError: The bytes are no such module, or it imports what nobody offers.
+            WasmError: The bytes are neither, or it imports what nobody offers.
         """
         digest = f"sha256:{sha256(wasm).hexdigest()}"
         known = self._modules.get(digest)
         if known is not None:
             return known
-        _require_core_module(wasm, bytes_max=self._module_bytes_max)
+        is_component = _is_component(wasm, bytes_max=self._module_bytes_max)
+        native = self._components if is_component else self._native
         cached = self._cache.read(digest) if self._cache else None
-        binary = self._native.deserialize(cached) if cached is not None else None
+        binary = native.deserialize(cached) if cached is not None else None
         from_cache = binary is not None
         if binary is None:
-            binary = self._native.compile(wasm)
-        compiled = self._native.link(binary)
+            binary = native.compile(wasm)
+        if is_component:
+            loaded: Module | Component = self._component(digest, wasm, binary, from_cache)
+        else:
+            loaded = self._module(digest, wasm, binary, from_cache)
         if self._cache and not from_cache:
             self._cache.write(digest, bytes(binary.serialize()))
-        module = Module(
+        self._modules[digest] = loaded
+        return loaded
+
+    def _module(self, digest: str, wasm: bytes, binary: Any, from_cache: bool) -> Module:
+        compiled = self._native.link(binary)
+        return Module(
             digest=digest,
             size_bytes=len(wasm),
             imports=compiled.imports,
@@ -144,32 +156,83 @@ class Engine:
             from_cache=from_cache,
             compiled=compiled,
         )
-        self._modules[digest] = module
-        return module
+
+    def _component(self, digest: str, wasm: bytes, binary: Any, from_cache: bool) -> Component:
+        compiled = self._components.link(binary)
+        return Component(
+            digest=digest,
+            size_bytes=len(wasm),
+            imports=compiled.imports,
+            exports=compiled.exports,
+            from_cache=from_cache,
+            compiled=compiled,
+        )
 
     def run(
         self,
-        module: Module,
+        module: Module | Component,
         context: WasiContext,
         limits: Limits = _DEFAULT_LIMITS,
         *,
         time: TimeModel = _DEFAULT_TIME,
         entry: str = COMMAND_ENTRY,
+        spin: SpinContext = NO_SPIN,
     ) -> Execution:
-        """Run a module once, in an instance of its own.
+        """Run a module or a command component once, in an instance of its own.
 
         Args:
             module: What ``load`` returned.
             context: What the module is given.
             limits: What it may use.
             time: What its work costs in virtual time.
-            entry: The exported function to call; it takes and gives nothing.
+            entry: The exported function to call; it takes and gives nothing. Components have one.
+            spin: What a component is granted beside the context.
         """
+        if isinstance(module, Component):
+            return self._runner.run(module, context, limits, time=time, spin=spin)
         function = module.functions.get(entry)
         if function is None or function.parameters or function.results:
             return _not_started(module, entry)
         run = _Run(module, context, limits, time, entry)
         return self._execute(run).execution
+
+    def handle(
+        self,
+        component: Component,
+        request: HttpRequest,
+        context: WasiContext,
+        limits: Limits = _DEFAULT_LIMITS,
+        *,
+        time: TimeModel = _DEFAULT_TIME,
+        spin: SpinContext = NO_SPIN,
+    ) -> HttpExecution:
+        """Let a fresh instance of a ``wasi:http`` component answer one request.
+
+        Args:
+            component: What ``load`` returned.
+            request: The request.
+            context: What the component is given beside it.
+            limits: What it may use.
+            time: What its work costs in virtual time.
+            spin: Its stores, variables and outbound hosts.
+        """
+        return self._runner.handle(component, request, context, limits, time=time, spin=spin)
+
+    def call_component(
+        self,
+        component: Component,
+        export: str,
+        *arguments: Any,
+        limits: Limits = _DEFAULT_LIMITS,
+    ) -> tuple[Any, Execution]:
+        """Call an exported function of a component with values; its result, and how it went.
+
+        Raises:
+            WasmError: There is no such function, or it takes other arguments.
+        """
+        return self._runner.call(
+            component, export, arguments, context=WasiContext(), limits=limits, time=_DEFAULT_TIME
+        )
 
     def call(
         self,
@@ -227,10 +290,10 @@ class Engine:
         """
         if run.limits.memory_bytes >= PROBE_MEMORY_BYTES:
             return False
-        fuel = min(run.limits.fuel, execution.fuel + run.module.size_bytes + _PROBE_FUEL)
+        fuel = min(run.limits.fuel, execution.fuel + run.module.size_bytes + PROBE_FUEL)
         roomy = replace(run.limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=fuel)
         probe = self._once(replace(run, limits=roomy)).execution
-        return _course(probe) != _course(execution)
+        return course(probe) != course(execution)
 
     def _once(self, run: _Run) -> Called:
         context, limits = run.context, run.limits
@@ -244,7 +307,7 @@ class Engine:
             guest = Guest(context, limits, run.time, memory=session.memory, meter=session)
             session.guest = guest
             ending = session.call(run.module.compiled, names, run.arguments)
-            execution = _judge(ending, guest, session)
+            execution = judge(ending, guest, session, memory_bytes=session.memory.size_bytes)
         return Called(values=ending.values, execution=execution)
 
 
@@ -260,69 +323,12 @@ class _Run:
     arguments: Sequence[float] = ()
 
 
-def _judge(ending: Ending, guest: Guest, session: Session) -> Execution:
-    """Turn how a session ended into what became of the run."""
-    fuel = session.used()
-    elapsed_ns = guest.time.elapsed_ns(fuel, guest.host_calls, guest.sleep_ns)
-    status, trap = _status_of(ending)
-    deadline_ns = guest.context.deadline_ns
-    cut = session.exhausted() and fuel < guest.limits.fuel
-    if deadline_ns is not None and (cut or elapsed_ns >= deadline_ns):
-        # Its fuel was less than its limit, because a deadline comes first.
-        status = Status.RUNNING
-    if status is Status.RUNNING:
-        assert deadline_ns is not None
-        trap = None
-        elapsed_ns = deadline_ns
-    return Execution(
-        status=status,
-        exit_code=ending.exit.code if ending.exit else 0,
-        output=tuple(guest.output),
-        fuel=fuel,
-        host_calls=guest.host_calls,
-        sleep_ns=guest.sleep_ns,
-        elapsed_ns=elapsed_ns,
-        memory_bytes=session.memory.size_bytes,
-        trap=trap,
-        touched=frozenset(guest.touched),
-        denied=tuple(guest.denied),
-    )
+def _is_component(wasm: bytes, *, bytes_max: int) -> bool:
+    """Whether the bytes claim to be a component; or else a core module.
 
-
-_TRAP_STATUS = {
-    "OUT_OF_FUEL": Status.OUT_OF_FUEL,
-    "STACK_OVERFLOW": Status.STACK_OVERFLOW,
-    "ALLOCATION_TOO_LARGE": Status.OUT_OF_MEMORY,
-}
-
-
-def _status_of(ending: Ending) -> tuple[Status, TrapInfo | None]:
-    if ending.exit is not None:
-        return Status.EXITED, None
-    if ending.stop is not None:
-        frames = ending.trap.frames if ending.trap else ()
-        return ending.stop.status, TrapInfo(message=ending.stop.message, frames=frames)
-    if ending.trap is not None:
-        return _TRAP_STATUS.get(ending.trap.code, Status.TRAPPED), ending.trap
-    if ending.refused:
-        too_large = "memory minimum size" in ending.refused
-        status = Status.OUT_OF_MEMORY if too_large else Status.START_FAILED
-        return status, TrapInfo(message=ending.refused)
-    return Status.EXITED, None
-
-
-def _course(execution: Execution) -> tuple[object, ...]:
-    """Everything by which two runs can be told apart."""
-    return (
-        execution.status,
-        execution.exit_code,
-        execution.fuel,
-        execution.host_calls,
-        execution.output,
-    )
-
-
-def _require_core_module(wasm: bytes, *, bytes_max: int) -> None:
+    Raises:
+        WasmError: They are neither, or too many.
+    """
     if len(wasm) > bytes_max:
         message = f"is too large: {len(wasm)} bytes, at most {bytes_max} are accepted"
         raise WasmError(message)
@@ -330,13 +336,9 @@ def _require_core_module(wasm: bytes, *, bytes_max: int) -> None:
         raise WasmError(f"is not a WebAssembly module: {_what_else(wasm)}")
     version = wasm[4:8]
     if version == _CORE_VERSION:
-        return
+        return False
     if version[2:] == _COMPONENT_LAYER:
-        message = (
-            "is a component; only core modules with WASI preview 1 can be run "
-            "(build it for wasm32-wasip1)"
-        )
-        raise WasmError(message)
+        return True
     raise WasmError(f"is not a WebAssembly module: unknown version {version.hex()}")
 
 

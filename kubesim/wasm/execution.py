@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kubesim.wasm.filetree import Directory
+from kubesim.wire.http import HttpResponse
 
 WASM_PAGE_BYTES = 65_536
 NS_PER_US = 1_000
@@ -27,6 +28,8 @@ CLOCK = "clock"
 MONOTONIC = "monotonic"
 RANDOM = "random"
 FILES = "fs"
+STORES = "stores"
+OUTBOUND = "outbound"
 
 
 class Status(Enum):
@@ -191,8 +194,8 @@ class Execution:
         Linear memory at the end, which is its peak as memories never shrink; 0 when the module
         does not export its memory. trap: Why it was stopped; ``None`` when it ended by itself.
         touched: What its result may depend on beside its input: ``clock`` (wall time), ``random``,
-        ``fs``; ``monotonic`` is in it for the reader's sake, it depends on nothing. denied: What
-        it tried and was not granted.
+        ``fs``, ``stores``, ``outbound``; ``monotonic`` is in it for the reader's sake, it depends
+        on nothing. denied: What it tried and was not granted.
     """
 
     status: Status
@@ -238,4 +241,17 @@ class Called:
     """
 
     values: tuple[int | float, ...]
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpExecution:
+    """What a component answered to a request.
+
+    Attributes:
+        response: The response; an empty 500 when the handler failed or set none.
+        execution: How the handler went.
+    """
+
+    response: HttpResponse
     execution: Execution

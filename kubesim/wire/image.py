@@ -20,6 +20,8 @@ class WasmKind(Enum):
     """Run ``_start`` to its end; the container ends with it."""
     WAGI = "wagi"
     """Answer each HTTP request with a fresh instance of ``_start``, CGI fashion."""
+    HTTP = "http"
+    """Answer each HTTP request with a fresh instance of a ``wasi:http`` component."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +61,31 @@ class LinuxProgram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpinGrants:
+    """What a Spin application's manifest allows a component; nothing by default.
+
+    Attributes:
+        key_value_stores: Labels of the stores it may open.
+        sqlite_databases: Names of the databases it may open.
+        variables: Names and values of its configuration variables.
+        allowed_outbound_hosts: Whom it may call, as ``scheme://host:port``.
+    """
+
+    key_value_stores: tuple[str, ...] = ()
+    sqlite_databases: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    allowed_outbound_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WasmProgram:
-    """A real Wasm module and how it is used."""
+    """A real Wasm module and how it is used; port 0 is where its runtime listens by default."""
 
     module: bytes = field(repr=False)
     digest: str
     kind: WasmKind
-    port: int = 80
+    port: int = 0
+    grants: SpinGrants = SpinGrants()
 
 
 Program = LinuxProgram | WasmProgram

@@ -2,8 +2,7 @@
 
 Mirrors: spinframework/containerd-shim-spin: HTTP trigger on port 80, command trigger; a fresh
 instance for every request.
-Departs: only WAGI components and commands so far; wasi:http components, redis, sqs and mqtt triggers
-come with SpinKube.
+Departs: one component a pod; no redis, sqs and mqtt triggers.
 """
 
 from __future__ import annotations
@@ -11,4 +10,7 @@ from __future__ import annotations
 from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-spin-v2"
-KINDS = frozenset({WasmKind.WAGI, WasmKind.COMMAND})
+KINDS = frozenset({WasmKind.WAGI, WasmKind.HTTP, WasmKind.COMMAND})
+
+# SPIN_MAX_INSTANCE_COUNT: the pool of instances of one pod.
+MAX_INSTANCE_COUNT = 1_000

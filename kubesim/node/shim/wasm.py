@@ -5,14 +5,17 @@ instant at which its container starts; what it printed then appears in the log a
 at which it printed it, and the container ends when the module's own time is over.
 
 An *HTTP* module gets a fresh instance for every request: the instance costs what the preset says,
-the handler costs what its fuel says, and the response is what the module printed.
+the handler costs what its fuel says, and the response is what the module printed (WAGI) or what the
+component answered (wasi:http). What a Spin application stores lives as long as its container. A
+component that calls another service is run up to the call, and again when the answer is there.
 
 The fuel of an execution becomes CPU time by the preset's model, the container's quota stretches it,
 and the node's cores are waited for.
 
 Mirrors: runwasi crates/containerd-shim-wasm (Shim, Sandbox; an error of run_wasi is exit code 137),
 containerd-shim-spin (a SIGTERM ends the trigger at once with exit code 0).
-Departs: a command holds no core while it runs and cannot be observed half-way; ``Mirrors`` of each
+Departs: calls to other services need an ``outbound`` from whoever builds the shim, without one nobody
+answers; a command holds no core while it runs and cannot be observed half-way; ``Mirrors`` of each
 shim says which triggers the real one has.
 """
 
@@ -21,9 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from typing_extensions import override
+
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.precompiled import PrecompiledModules
+from kubesim.node.shim.spin import MAX_INSTANCE_COUNT
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     SIGKILL,
@@ -32,15 +38,28 @@ from kubesim.node.shim.task import (
     ShimError,
     TaskSpec,
 )
+from kubesim.node.shim.wasmtime import DEFAULT_PORT as WASMTIME_PORT
+from kubesim.node.shim.wasmtime import NAME as WASMTIME
 from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.wasm import wagi
+from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Limits, OutputChunk, Status, TimeModel, WasiContext
 from kubesim.wasm.memo import Memo
-from kubesim.wire.http import ConnectionRefused, HttpRequest, Served
+from kubesim.wasm.stores import Awaiting, Reply, SpinContext, Stores
+from kubesim.wire.http import (
+    HTTP_PORT,
+    ConnectionRefused,
+    HttpRequest,
+    HttpResponse,
+    Served,
+)
 from kubesim.wire.image import WasmKind, WasmProgram
+
+Outbound = Callable[[HttpRequest, str], SimProcess[HttpResponse | None]]
+"""Asks another service, taking virtual time: the request and its scheme."""
 
 FAILED_EXIT_CODE = 137  # what runwasi reports when run_wasi returns an error
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
@@ -84,6 +103,7 @@ class WasmShim:
         engine: What really runs modules; made when the first module starts.
         memo: The same, remembering results.
         modules: What is compiled on this node.
+        outbound: The network, as a component sees it.
     """
 
     runs_wasm = True
@@ -96,8 +116,10 @@ class WasmShim:
         engine: Callable[[], Engine],
         memo: Callable[[], Memo],
         modules: PrecompiledModules,
+        outbound: Outbound | None = None,
     ) -> None:
         self.name = runtime.name
+        self.outbound = outbound
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
         self.services = services
         self.runtime = runtime
@@ -133,6 +155,9 @@ class WasmTask:
         self.log = ContainerLog(self._sim, spec)
         self._rng = self._sim.rng(f"{spec.scope}/shim")
         self._limits = _limits(spec)
+        # The default stores are files in the container's own layer: gone when it is.
+        self.stores = Stores()
+        self.port = program.port or _default_port(shim.name)
         self._stopping = False
         self._listening = False
         self._memory_bytes = 0
@@ -149,6 +174,10 @@ class WasmTask:
             module = self.shim.engine().load(self._program.module)
         except WasmError as error:
             raise ShimError(str(error)) from None
+        if self._program.kind is WasmKind.HTTP and not _answers_http(module):
+            raise ShimError(
+                f"{runtime.name}: the module does not export wasi:http/incoming-handler"
+            )
         began_ns = self._sim.now
         size_bytes = len(self._program.module)
         yield from self.shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
@@ -172,7 +201,7 @@ class WasmTask:
             delay_ns = self.shim.runtime.stop.draw(self._rng)
             self._sim.call_in(delay_ns, self._end, ExitStatus(exit_code=0, reason="Completed"))
 
-    def _command(self, module: Module) -> SimProcess[None]:
+    def _command(self, module: Module | Component) -> SimProcess[None]:
         """Run ``_start`` now and let its output and its end happen when they are due."""
         spec, began_ns = self.spec, self._sim.now
         horizon_ns = self.shim.runtime.horizon_ns - began_ns
@@ -184,7 +213,11 @@ class WasmTask:
             deadline_ns=max(horizon_ns, 1),
         )
         execution = self.shim.engine().run(
-            module, context, self._limits, time=self.shim.runtime.time
+            module,
+            context,
+            self._limits,
+            time=self.shim.runtime.time,
+            spin=spin_context(self._program, spec, self.stores),
         )
         for at_ns, chunk in _timed_output(execution, spec):
             yield self._sim.timeout(began_ns + at_ns - self._sim.now)
@@ -200,15 +233,16 @@ class WasmTask:
             self._executed(execution, exit_status)
             self._end(exit_status)
 
-    def _trigger(self, module: Module) -> SimProcess[None]:
+    def _trigger(self, module: Module | Component) -> SimProcess[None]:
         """Open the socket; requests are answered from then on."""
         began_ns = self._sim.now
         yield self._sim.timeout(self.shim.runtime.listen.draw(self._rng))
         if self._stopping or self.exited.triggered:
             return
-        handler = WasmHttpHandler(self, module=module)
+        answers = _answers_http(module) and self._program.kind is WasmKind.HTTP
+        handler = (ComponentHttpHandler if answers else WagiHttpHandler)(self, module=module)
         sockets = self.shim.services.sockets
-        self._listening = sockets.listen(self.spec.ip, self._program.port, handler)
+        self._listening = sockets.listen(self.spec.ip, self.port, handler)
         if self._listening:
             self._phase_ended("listen", began_ns)
         else:
@@ -220,8 +254,9 @@ class WasmTask:
             return
         self._stopping = True
         if self._listening:
-            self.shim.services.sockets.close(self.spec.ip, self._program.port)
+            self.shim.services.sockets.close(self.spec.ip, self.port)
         self.shim.services.machine.free(self._memory_bytes)
+        self.stores.close()
         self.log.close()
         self.exited.succeed(exit_status)
 
@@ -260,27 +295,65 @@ class WasmTask:
 class WasmHttpHandler:
     """Answers requests with a fresh instance each."""
 
-    def __init__(self, task: WasmTask, *, module: Module) -> None:
+    def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
         self._exited = task.exited
         self._shim = shim = task.shim
         self._spec = spec = task.spec
         self._module = module
         self._log = task.log
-        self._handler = wagi.WagiHandler(environment=spec.envs)
         self._sim = shim.services.sim
         self._rng = self._sim.rng(f"{spec.scope}/instances")
         # Random bytes follow from the run's seed and the module alone, so that a guest that draws
         # some only to seed its hash maps stays a function of its input.
         self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
         self._limits = _limits(spec)
+        self._instances = 0
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
-        """Make an instance, run the handler for real, answer with what it printed."""
+        """Make an instance, run the handler for real, answer with what it said."""
+        if self._instances >= MAX_INSTANCE_COUNT:
+            self._log.write("stderr", b"Error: maximum concurrent component instance limit\n")
+            return Served(response=HttpResponse(status=500))
+        self._instances += 1
+        try:
+            return (yield from self._serve(request))
+        finally:
+            self._instances -= 1
+
+    def _serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         instantiate_ns = self._shim.runtime.instantiate.draw(self._rng)
         waited_ns = yield from self._shim.services.machine.compute(instantiate_ns)
+        began_ns = self._sim.now
+        response, execution = yield from self._answer(request)
+        called_ns = self._sim.now - began_ns
+        cpu_ns = self._spec.throttled(execution.cpu_ns)
+        core_wait_ns = yield from self._shim.services.machine.compute(cpu_ns)
+        # What it waited for other services has passed already.
+        if execution.sleep_ns > called_ns:
+            yield self._sim.timeout(execution.sleep_ns - called_ns)
+        if self._exited.triggered:
+            return ConnectionRefused("connection reset by peer")
+        if execution.stderr:
+            self._log.write("stderr", execution.stderr)
+        return Served(
+            response=response,
+            queue_ns=waited_ns + core_wait_ns,
+            instantiate_ns=instantiate_ns,
+            execute_ns=self._sim.now - began_ns - core_wait_ns,
+        )
+
+    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
+        raise NotImplementedError
+
+
+class WagiHttpHandler(WasmHttpHandler):
+    """Serves a core module that answers with what it prints."""
+
+    @override
+    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
         context = wagi.context(
             request,
-            self._handler,
+            wagi.WagiHandler(environment=self._spec.envs),
             start_ns=self._sim.wall_ns,
             seed=self._seed,
             seed_is_input=True,
@@ -288,21 +361,88 @@ class WasmHttpHandler:
         execution = self._shim.memo().run(
             self._module, context, self._limits, time=self._shim.runtime.time
         )
-        began_ns = self._sim.now
-        cpu_ns = self._spec.throttled(execution.cpu_ns)
-        core_wait_ns = yield from self._shim.services.machine.compute(cpu_ns)
-        if execution.sleep_ns:
-            yield self._sim.timeout(execution.sleep_ns)
-        if self._exited.triggered:
-            return ConnectionRefused("connection reset by peer")
-        if execution.stderr:
-            self._log.write("stderr", execution.stderr)
-        return Served(
-            response=wagi.respond(execution),
-            queue_ns=waited_ns + core_wait_ns,
-            instantiate_ns=instantiate_ns,
-            execute_ns=self._sim.now - began_ns - core_wait_ns,
+        yield from ()  # takes no virtual time, but is waited for as what does
+        return wagi.respond(execution), execution
+
+
+class ComponentHttpHandler(WasmHttpHandler):
+    """Serves a component that exports ``wasi:http/incoming-handler``."""
+
+    def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
+        super().__init__(task, module=module)
+        assert isinstance(task.spec.program, WasmProgram)
+        self._granted = spin_context(task.spec.program, task.spec, task.stores)
+
+    @override
+    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
+        """Run the handler; again after each call of another service, with the answers so far."""
+        assert isinstance(self._module, Component)
+        context = WasiContext(
+            env=self._spec.envs, start_ns=self._sim.wall_ns, seed=self._seed, seed_is_input=True
         )
+        replies: list[tuple[HttpRequest, Reply]] = []
+        while True:
+            spin = replace(self._granted, outbound=_replay(replies))
+            try:
+                handled = self._shim.memo().handle(
+                    self._module,
+                    request,
+                    context,
+                    self._limits,
+                    time=self._shim.runtime.time,
+                    spin=spin,
+                )
+            except Awaiting as call:
+                began_ns = self._sim.now
+                response = None
+                if self._shim.outbound is not None:
+                    response = yield from self._shim.outbound(call.request, call.scheme)
+                replies.append((call.request, Reply(response, self._sim.now - began_ns)))
+            else:
+                return handled.response, handled.execution
+
+
+def _replay(replies: list[tuple[HttpRequest, Reply]]) -> Callable[[HttpRequest, str], Reply]:
+    """Answers the calls whose answers are known, in their order, and asks for the next one."""
+    position = 0
+
+    def outbound(request: HttpRequest, scheme: str) -> Reply:
+        nonlocal position
+        if position < len(replies) and replies[position][0] == request:
+            position += 1
+            return replies[position - 1][1]
+        del replies[position:]  # the stores changed meanwhile, and the guest goes another way
+        raise Awaiting(request, scheme)
+
+    return outbound
+
+
+def spin_context(program: WasmProgram, spec: TaskSpec, stores: Stores) -> SpinContext:
+    """What a container's component is granted: its manifest's grants, variables overridden."""
+    grants = program.grants
+    variables = dict(grants.variables)
+    for name, value in spec.envs:
+        if name.startswith(_VARIABLE_PREFIX):
+            variables[name.removeprefix(_VARIABLE_PREFIX).lower()] = value
+    return SpinContext(
+        stores=stores,
+        key_value_stores=grants.key_value_stores,
+        sqlite_databases=grants.sqlite_databases,
+        variables=variables,
+        allowed_outbound_hosts=grants.allowed_outbound_hosts,
+    )
+
+
+_VARIABLE_PREFIX = "SPIN_VARIABLE_"
+
+
+def _answers_http(module: Module | Component) -> bool:
+    return isinstance(module, Component) and module.is_http_handler
+
+
+def _default_port(shim: str) -> int:
+    """Where a shim's HTTP server listens when the image does not say."""
+    return WASMTIME_PORT if shim == WASMTIME else HTTP_PORT
 
 
 def _limits(spec: TaskSpec) -> Limits:

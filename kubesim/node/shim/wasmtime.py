@@ -1,7 +1,8 @@
 """containerd-shim-wasmtime: plain modules in Wasmtime.
 
-Mirrors: containerd/runwasi crates/containerd-shim-wasmtime: a core module's ``_start``.
-Departs: wasi:http components come with the component model; the real one has no WAGI, nor has this.
+Mirrors: containerd/runwasi crates/containerd-shim-wasmtime: a core module's ``_start``, a component's
+``wasi:cli/run`` or ``wasi:http/incoming-handler`` (on port 8080). The real one has no WAGI, nor has
+this.
 """
 
 from __future__ import annotations
@@ -9,4 +10,5 @@ from __future__ import annotations
 from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-wasmtime-v1"
-KINDS = frozenset({WasmKind.COMMAND})
+KINDS = frozenset({WasmKind.HTTP, WasmKind.COMMAND})
+DEFAULT_PORT = 8080

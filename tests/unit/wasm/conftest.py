@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from kubesim.wasm import Engine, Module
+from kubesim.wasm import Component, Engine, Module
 
 REPOSITORY = Path(__file__).parents[3]
 FIXTURES = REPOSITORY / "tests" / "fixtures" / "wasm"
@@ -20,7 +20,8 @@ def wasm_bytes(name: str) -> bytes:
     text = FIXTURES / f"{name}.wat"
     if text.exists():
         return bytes(wasmtime.wat2wasm(text.read_text()))
-    for path in (FIXTURES / f"{name}.wasm", MODULES / name / f"{name}.wasm"):
+    places = (FIXTURES, FIXTURES / "components", FIXTURES / "toolchains", MODULES / name)
+    for path in (place / f"{name}.wasm" for place in places):
         if path.exists():
             return path.read_bytes()
     raise AssertionError(name)
@@ -33,7 +34,7 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def load(engine: Engine) -> Callable[[str], Module]:
+def load(engine: Engine) -> Callable[[str], Module | Component]:
     """Load a fixture by name."""
     return lambda name: engine.load(wasm_bytes(name))
 

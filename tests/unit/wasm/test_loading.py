@@ -47,7 +47,6 @@ def test_equal_bytes_are_one_module(engine, binary):
         (b"  \n(module)", "it is WebAssembly text"),
         (b"\x1f\x8b\x08\x00", "it is a gzip archive"),
         (b"\x7fELF\x02", "it is a machine program"),
-        (b"\0asm\x0d\0\x01\0", "is a component"),
         (b"\0asm\x07\0\0\0", "unknown version 07000000"),
         (b"\0asm", "unknown version"),
         (b"\0asm\x01\0\0\0\x01\x80\x80\x80", "is not a valid WebAssembly module"),

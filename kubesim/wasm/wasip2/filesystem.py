@@ -1,0 +1,252 @@
+"""wasi:filesystem: the granted directories, and nothing else.
+
+Mirrors: wasi:filesystem@0.2 {types, preopens}.
+Departs: read-only, no links, no times; a path that leads out is ``not-permitted`` and recorded as
+    denied, what would change the tree is ``read-only``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubesim.wasm.execution import FILES
+from kubesim.wasm.filetree import Directory, File
+from kubesim.wasm.values import OK, Err, Ok
+from kubesim.wasm.wasi.errno import Errno
+from kubesim.wasm.wasi.path import PATH_BYTES_MAX, names_from
+from kubesim.wasm.wasip2.guest import ComponentGuest
+from kubesim.wasm.wasip2.io import CHUNK_BYTES, InputStream
+from kubesim.wasm.wasip2.resources import Functions, resource_number
+
+_DESCRIPTOR, _INPUT = resource_number("descriptor"), resource_number("input-stream")
+_ENTRIES = resource_number("directory-entry-stream")
+
+_WORDS = {Errno.ENOTCAPABLE: "not-permitted", Errno.EROFS: "read-only"}
+
+
+@dataclass(slots=True)
+class Descriptor:
+    """An open file or directory; ``names`` is the way to it from its root."""
+
+    node: File | Directory
+    root: Directory
+    names: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Entries:
+    """What is left of a directory's listing."""
+
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+
+def get_directories(guest: ComponentGuest) -> list[tuple[int, str]]:
+    """The granted directories and their paths."""
+    return [
+        (guest.own(_DESCRIPTOR, Descriptor(node, root=node)), path)
+        for path, node in guest.context.preopens.items()
+    ]
+
+
+def open_at(
+    guest: ComponentGuest,
+    number: int,
+    _path_flags: frozenset[str],
+    path: str,
+    open_flags: frozenset[str],
+    flags: frozenset[str],
+) -> Ok | Err:
+    """Open a file or a directory for reading."""
+    found = _resolve(guest, "open-at", number, path)
+    if isinstance(found, Err):
+        return found
+    start, names = found
+    node = start.root.find(names)
+    if node is not None and {"create", "exclusive"} <= open_flags:
+        return Err("exist")
+    changes = "truncate" in open_flags or flags & {"write", "mutate-directory"}
+    if changes or (node is None and "create" in open_flags):
+        return _denied(guest, "open-at", path, Errno.EROFS)
+    if node is None:
+        return Err("no-entry")
+    if "directory" in open_flags and isinstance(node, File):
+        return Err("not-directory")
+    return Ok(guest.own(_DESCRIPTOR, Descriptor(node, root=start.root, names=names)))
+
+
+def read_via_stream(guest: ComponentGuest, number: int, offset: int) -> Ok | Err:
+    """A stream of a file's bytes from a place on."""
+    node = _open(guest, number).node
+    if isinstance(node, Directory):
+        return Err("is-directory")
+    return Ok(guest.own(_INPUT, InputStream(node.data, min(offset, len(node.data)), is_file=True)))
+
+
+def read(guest: ComponentGuest, number: int, length: int, offset: int) -> Ok | Err:
+    """Bytes of a file, and whether they are its last."""
+    node = _open(guest, number).node
+    if isinstance(node, Directory):
+        return Err("is-directory")
+    data = node.data[offset : offset + min(length, CHUNK_BYTES)]
+    guest.take(len(data))
+    return Ok((data, offset + len(data) >= len(node.data)))
+
+
+def read_directory(guest: ComponentGuest, number: int) -> Ok | Err:
+    """A stream of a directory's entries."""
+    node = _open(guest, number).node
+    if isinstance(node, File):
+        return Err("not-directory")
+    guest.take_entries(len(node.entries))
+    entries = [(_type_of(inner), name) for name, inner in node.entries.items()]
+    return Ok(guest.own(_ENTRIES, Entries(entries)))
+
+
+def read_directory_entry(guest: ComponentGuest, number: int) -> Ok | Err:
+    """The next entry: kind and name."""
+    left = guest.get(number, Entries).left
+    return Ok(left.pop(0) if left else None)
+
+
+def get_type(guest: ComponentGuest, number: int) -> Ok | Err:
+    """What kind of thing is open."""
+    return Ok(_type_of(_open(guest, number).node))
+
+
+def get_flags(guest: ComponentGuest, number: int) -> Ok | Err:
+    """What may be done with it."""
+    _open(guest, number)
+    return Ok(frozenset({"read"}))
+
+
+def stat(guest: ComponentGuest, number: int) -> Ok | Err:
+    """Kind, size and times of what is open."""
+    return Ok(_stat(_open(guest, number).node))
+
+
+def stat_at(
+    guest: ComponentGuest, number: int, _path_flags: frozenset[str], path: str
+) -> Ok | Err:
+    """Kind, size and times of what is at a path."""
+    found = _node_at(guest, "stat-at", number, path)
+    return found if isinstance(found, Err) else Ok(_stat(found))
+
+
+def metadata_hash(guest: ComponentGuest, number: int) -> Ok | Err:
+    """A number by which a file is told from others."""
+    return Ok((_open(guest, number).node.inode, 0))
+
+
+def metadata_hash_at(
+    guest: ComponentGuest, number: int, _path_flags: frozenset[str], path: str
+) -> Ok | Err:
+    """The same for what is at a path."""
+    found = _node_at(guest, "metadata-hash-at", number, path)
+    return found if isinstance(found, Err) else Ok((found.inode, 0))
+
+
+def is_same_object(guest: ComponentGuest, number: int, other: int) -> bool:
+    """Whether two descriptors are of one file."""
+    return _open(guest, number).node is _open(guest, other).node
+
+
+def readlink_at(guest: ComponentGuest, number: int, path: str) -> Ok | Err:
+    """Where a symbolic link leads: there are none."""
+    found = _node_at(guest, "readlink-at", number, path)
+    return found if isinstance(found, Err) else Err("invalid")
+
+
+def no_difference(guest: ComponentGuest, number: int, *_: Any) -> Ok | Err:
+    """Advice and flushing change nothing here."""
+    _open(guest, number)
+    return OK
+
+
+def no_code(_guest: ComponentGuest, _error: int) -> None:
+    """No error of a stream came from the file system."""
+
+
+def _refuse(function: str) -> Callable[..., Ok | Err]:
+    """A function that would change the tree."""
+
+    def refuse(guest: ComponentGuest, number: int, *given: Any) -> Ok | Err:
+        target = next((word for word in given if isinstance(word, str)), f"resource {number}")
+        _open(guest, number)
+        return _denied(guest, function, target, Errno.EROFS)
+
+    return refuse
+
+
+def _open(guest: ComponentGuest, number: int) -> Descriptor:
+    guest.touched.add(FILES)
+    return guest.get(number, Descriptor)
+
+
+def _resolve(
+    guest: ComponentGuest, function: str, number: int, path: str
+) -> tuple[Descriptor, tuple[str, ...]] | Err:
+    start = _open(guest, number)
+    guest.take(len(path))
+    if len(path) > PATH_BYTES_MAX:
+        return Err("name-too-long")
+    if isinstance(start.node, File):
+        return Err("not-directory")
+    names = None if path.startswith("/") else names_from(start.names, path)
+    if names is None:
+        return _denied(guest, function, path, Errno.ENOTCAPABLE)
+    return start, names
+
+
+def _node_at(
+    guest: ComponentGuest, function: str, number: int, path: str
+) -> File | Directory | Err:
+    found = _resolve(guest, function, number, path)
+    if isinstance(found, Err):
+        return found
+    return found[0].root.find(found[1]) or Err("no-entry")
+
+
+def _denied(guest: ComponentGuest, function: str, target: str, errno: Errno) -> Err:
+    guest.deny(function, target, errno)
+    return Err(_WORDS[errno])
+
+
+def _type_of(node: File | Directory) -> str:
+    return "directory" if isinstance(node, Directory) else "regular-file"
+
+
+def _stat(node: File | Directory) -> tuple[Any, ...]:
+    size = len(node.data) if isinstance(node, File) else 0
+    return (_type_of(node), 1, size, None, None, None)
+
+
+TYPES: Functions = {
+    "[method]descriptor.open-at": open_at,
+    "[method]descriptor.read-via-stream": read_via_stream,
+    "[method]descriptor.read": read,
+    "[method]descriptor.read-directory": read_directory,
+    "[method]descriptor.get-type": get_type,
+    "[method]descriptor.get-flags": get_flags,
+    "[method]descriptor.stat": stat,
+    "[method]descriptor.stat-at": stat_at,
+    "[method]descriptor.metadata-hash": metadata_hash,
+    "[method]descriptor.metadata-hash-at": metadata_hash_at,
+    "[method]descriptor.is-same-object": is_same_object,
+    "[method]descriptor.readlink-at": readlink_at,
+    "[method]descriptor.advise": no_difference,
+    "[method]descriptor.sync": no_difference,
+    "[method]descriptor.sync-data": no_difference,
+    "[method]directory-entry-stream.read-directory-entry": read_directory_entry,
+    "filesystem-error-code": no_code,
+    **{
+        f"[method]descriptor.{name}": _refuse(name)
+        for name in (
+            *("write-via-stream", "append-via-stream", "write", "set-size", "set-times"),
+            *("set-times-at", "create-directory-at", "link-at", "remove-directory-at"),
+            *("rename-at", "symlink-at", "unlink-file-at"),
+        )
+    },
+}
+PREOPENS: Functions = {"get-directories": get_directories}
