@@ -37,7 +37,8 @@ def inspect_command(image: str, *, reference: str | None, output: OutputFormat) 
     layout, name = find_image(image, reference)
     data = report(open_image(layout, name), name or _only_name(layout))
     if output is OutputFormat.TEXT:
-        print("\n".join(_text(data)))
+        # A name in an image may be anything; a terminal should not obey it.
+        print("\n".join("".join(_visible(each) for each in line) for line in _text(data)))
     else:
         print_data(data, output)
     return EXIT_PASSED
@@ -100,14 +101,16 @@ def find_image(image: str, reference: str | None) -> tuple[Layout, str | None]:
     Raises:
         InputError: There is none.
     """
-    folder = Path(image)
-    if folder.is_dir():
-        return Layout(folder), reference
-    store = local_store()
-    if not is_layout(store):
-        hint = "kubesim image build puts one there"
-        raise InputError(f'no folder "{image}", and no images in {store}; {hint}')
-    return Layout(store), image
+    if is_layout(Path(image)):
+        return Layout(Path(image)), reference
+    store = Layout(local_store())
+    if is_layout(store.folder) and image in store.references():
+        return store, image
+    raise InputError(f'"{image}" is neither the folder of an OCI layout nor an image built here')
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _only_name(layout: Layout) -> str:
@@ -142,11 +145,9 @@ def _text(data: dict[str, Any]) -> list[str]:
 def _spin_text(spin: dict[str, Any]) -> list[str]:
     lines = [f"application   {spin['name']} {spin['version'] or ''}".rstrip()]
     for trigger in spin["triggers"]:
-        route = trigger.get("route", trigger.get("channel", ""))
-        shown = route if isinstance(route, str) else "private"
-        executor = (trigger.get("executor") or {}).get("type", "")
-        words = (f"trigger {trigger['type']}", shown, "->", trigger.get("component", ""), executor)
-        lines.append("  " + " ".join(word for word in words if word))
+        what = trigger["route"] or str(trigger["config"].get("channel", "private"))
+        called = f"{trigger['component']} {trigger['executor']}".strip()
+        lines.append(f"  trigger {trigger['type']} {what} -> {called or 'static response'}")
     names = {
         "allowedOutboundHosts": "allowed hosts",
         "keyValueStores": "key-value stores",

@@ -22,6 +22,7 @@ from kubesim.oci.transport import Answer, Transport, why
 from kubesim.wire.image import sha256_digest
 
 MANIFEST_BYTES_MAX = 4 * 1024 * 1024
+BLOB_BYTES_MAX = 2 * 1024**3
 
 _ACCEPTED = (media.MANIFEST, media.INDEX, media.DOCKER_MANIFEST, media.DOCKER_INDEX)
 _INDEXES = frozenset({media.INDEX, media.DOCKER_INDEX})
@@ -169,8 +170,10 @@ def _fetch_manifest(target: str, transport: Transport, what: str) -> tuple[Descr
 
 
 def _fetch_blob(blob: Descriptor, transport: Transport) -> bytes:
-    answer = transport.ask("GET", f"blobs/{blob.digest}", bytes_max=blob.size_bytes)
     what = f"blob {blob.digest}"
+    if blob.size_bytes > BLOB_BYTES_MAX:
+        raise InputError(f"{what} has {blob.size_bytes} bytes; at most {BLOB_BYTES_MAX} are taken")
+    answer = transport.ask("GET", f"blobs/{blob.digest}", bytes_max=blob.size_bytes)
     _expect(answer, 200, what)
     if len(answer.body) != blob.size_bytes or sha256_digest(answer.body) != blob.digest:
         raise InputError(f"{what} came with other content than its digest says")

@@ -216,10 +216,20 @@ def _spin(image: OpenedImage) -> dict[str, Any]:
     metadata = metadata if isinstance(metadata, dict) else {}
     variables = image.locked.get("variables")
     return {
-        "name": metadata.get("name"),
-        "version": metadata.get("version"),
+        "name": str(metadata.get("name", "")),
+        "version": str(metadata.get("version", "")),
         "variables": variables if isinstance(variables, dict) else {},
-        "triggers": [{"id": each.id, "type": each.kind, **each.config} for each in image.triggers],
+        "triggers": [
+            {
+                "id": each.id,
+                "type": each.kind,
+                "component": each.component,
+                "route": each.route,
+                "executor": each.executor if each.kind == "http" else "",
+                "config": each.config,
+            }
+            for each in image.triggers
+        ],
         "components": [_component(each) for each in _tables(image.locked, "components")],
     }
 
@@ -229,15 +239,15 @@ def _component(data: Mapping[str, Any]) -> dict[str, Any]:
     metadata = metadata if isinstance(metadata, dict) else {}
     files = data.get("files")
     return {
-        "id": data.get("id"),
-        "allowedOutboundHosts": metadata.get("allowed_outbound_hosts", []),
-        "keyValueStores": metadata.get("key_value_stores", []),
-        "sqliteDatabases": metadata.get("databases", []),
-        "aiModels": metadata.get("ai_models", []),
+        "id": str(data.get("id", "")),
+        "allowedOutboundHosts": _texts(metadata.get("allowed_outbound_hosts")),
+        "keyValueStores": _texts(metadata.get("key_value_stores")),
+        "sqliteDatabases": _texts(metadata.get("databases")),
+        "aiModels": _texts(metadata.get("ai_models")),
         "variables": data.get("config", {}),
         "environment": data.get("env", {}),
         "files": [
-            {"path": file.get("path"), "inline": "inline" in file}
+            {"path": str(file.get("path", "")), "inline": "inline" in file}
             for file in (files if isinstance(files, list) else [])
             if isinstance(file, dict)
         ],
@@ -274,6 +284,11 @@ def _blob(descriptor: Descriptor) -> dict[str, Any]:
         "size": descriptor.size_bytes,
         "mediaType": descriptor.media_type,
     }
+
+
+def _texts(value: Any) -> list[str]:
+    """A list of texts; empty where somebody wrote something else."""
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _all(groups: Any) -> list[str]:

@@ -83,8 +83,15 @@ def _below(path: Path, name: str) -> Iterator[Path]:
 
 
 def _excludes(pattern: str, path: str) -> bool:
-    pattern = pattern.removeprefix("./")
-    if fnmatchcase(path, pattern) and pattern.count("/") == path.count("/"):
+    """Whether a path matches a pattern; ``**`` stands for any number of folders, none included."""
+    return _matches(pattern.removeprefix("./").split("/"), path.split("/"))
+
+
+def _matches(pattern: list[str], path: list[str]) -> bool:
+    if not pattern or not path:
+        return not pattern and not path
+    if pattern[0] == "**" and len(pattern) > 1:
+        return _matches(pattern[1:], path) or _matches(pattern, path[1:])
+    if pattern == ["**"]:
         return True
-    # "**/" stands for any number of folders, none included.
-    return "**/" in pattern and fnmatchcase(f"/{path}", pattern.replace("**/", "*/", 1))
+    return fnmatchcase(path[0], pattern[0]) and _matches(pattern[1:], path[1:])

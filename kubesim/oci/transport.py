@@ -179,7 +179,7 @@ class Transport:
                 return _answer(error.code, error, ERROR_BYTES_MAX)
         except urllib.error.URLError as error:
             raise InputError(f"{self._registry} cannot be reached: {error.reason}") from None
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise InputError(f"{self._registry}: the connection broke: {error}") from None
 
 

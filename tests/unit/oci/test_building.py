@@ -132,6 +132,20 @@ def test_excluded_and_placed_files(write_spin: WriteSpin) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("assets/**/small.txt", ["assets/large.txt"]), ("./assets/s*", ["assets/large.txt"]),
+        ("*", ["assets/large.txt", "assets/small.txt"]), ("assets/**", []), ("**/*.txt", []),
+    ],
+)  # fmt: skip
+def test_exclude_patterns(write_spin: WriteSpin, pattern: str, left: list[str]) -> None:
+    """A star stays in its folder, two stars go through any number of them."""
+    more = f'files = ["assets/*"]\nexclude_files = ["{pattern}"]'
+    locked = locked_of(build(write_spin(('files = ["assets/*"]', more))))
+    assert left == [file["path"] for file in locked["components"][0].get("files", [])]
+
+
+@pytest.mark.parametrize(
     ("files", "message"),
     [
         ('"../*"', "leaves the folder"),

@@ -180,10 +180,48 @@ def test_build_and_inspect_by_name(kubesim: Kubesim, write_spin: WriteSpin) -> N
         (("build", "nothing.wasm", "-t", "a:v1"), "nothing.wasm: cannot be read"),
         (("build", "spin.toml", "-t", "A:v1"), "is not a repository"),
         (("build", "spin.toml", "-t", "a@sha256:00"), "named by a tag"),
-        (("inspect", "nothing"), "no images in"),
+        (("inspect", "nothing"), "neither the folder of an OCI layout"),
     ],
 )
 def test_mistakes_exit_2(kubesim: Kubesim, args: tuple[str, ...], message: str) -> None:
     """A mistake of the user's is one line on standard error and exit code 2."""
     code, _, err = kubesim("image", *args)
     assert (2, True) == (code, message in err), err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"components": 3}, {"triggers": None}, {"metadata": []}, {"variables": 3},
+        {"triggers": [3, {"trigger_config": 3}, {"trigger_config": {"executor": "x", "route": 3}}]},
+        {"components": [{"id": 3, "metadata": 3, "files": 3, "source": {"inline": "AGFzbQEAAAA="}}]},
+        {"components": [{"metadata": {"key_value_stores": "x", "ai_models": [3]}, "files": [3],
+                         "source": {"inline": "AGFzbQEAAAA="}}]},
+        {"components": [{"source": 3}]}, {"components": [{"source": {"inline": "!"}}]},
+    ],
+)  # fmt: skip
+def test_strange_locked_applications(
+    kubesim: Kubesim, tmp_path: Path, change: dict[str, object]
+) -> None:
+    """Whatever somebody locked, inspecting it is a report or a mistake, never a bug."""
+    content = encode({"spin_lock_version": 0, "triggers": [], "components": [], **change})
+    layer, config = describe(content, media.SPIN_APP_LAYER), encode({})
+    about = describe(config, media.IMAGE_CONFIG)
+    blobs = {layer.digest: content, about.digest: config}
+    Layout(tmp_path / "odd").add("odd", compose(about, (layer,)), blobs)
+    for output in ("text", "json"):
+        code, _, err = kubesim("image", "inspect", str(tmp_path / "odd"), "-o", output)
+        assert code in (0, 2), err
+
+
+def test_names_do_not_command_the_terminal(
+    kubesim: Kubesim, write_spin: WriteSpin, tmp_path: Path
+) -> None:
+    """Control characters in an image's names are shown, not sent."""
+    spin = write_spin(('name = "shop"', 'name = "sh\\u001b[2Jop"'))
+    kubesim("image", "build", str(spin), "-t", "a:v1", "-o", str(tmp_path / "l"))
+    _, out, _ = kubesim("image", "inspect", str(tmp_path / "l"))
+    assert ("application   sh\\x1b[2Jop 1.2.3", False) == (
+        next(line for line in out.splitlines() if line.startswith("application")),
+        "\x1b" in out,
+    )
