@@ -383,7 +383,7 @@ class FastPath:
 
     def _winner(self, totals: Ints) -> int:
         """The node on top of the heap that upstream builds from the list."""
-        best = np.flatnonzero(totals == totals.max())
+        best = (totals == totals.max()).nonzero()[0]
         if self._luck.random_ties:
             return int(best[self._luck.winner(len(best))])
         if len(best) == 1 or best[0] == 0:
@@ -421,12 +421,12 @@ def _search_racing(ok: Mask, order: Ints, start: int, wanted: int) -> tuple[Ints
     enough = 2 * wanted + 64  # often so, and then the rest need not be looked at
     while True:
         rows = order[:enough] + start
-        rows[rows >= count] -= count
-        found = np.flatnonzero(ok[rows])
+        rows -= count * (rows >= count)
+        found = ok.take(rows).nonzero()[0]
         if len(found) > wanted:
-            return rows[found[:wanted]], int(found[wanted])
+            return rows.take(found[:wanted]), int(found[wanted])
         if enough >= count:
-            return rows[found], count
+            return rows.take(found), count
         enough = count
 
 
