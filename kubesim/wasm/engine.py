@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubesim.wasm.cache import ArtifactCache, default_directory
+from kubesim.wasm.compiling import TRUSTED_BYTES_MAX, compile_guarded
 from kubesim.wasm.component import Component, ComponentRunner
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import (
@@ -93,6 +94,8 @@ class Engine:
         cache_directory: Where machine code is kept; the user's cache folder by default.
         use_cache: Whether it is kept at all.
         module_bytes_max: The largest module that is accepted.
+        trusted_bytes_max: The largest module that is compiled in this very process, see
+            ``compiling``.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Engine:
         cache_directory: Path | None = None,
         use_cache: bool = True,
         module_bytes_max: int = MODULE_BYTES_MAX,
+        trusted_bytes_max: int = TRUSTED_BYTES_MAX,
     ) -> None:
         # Only here, so that a command which runs no module does not load 30 MB of engine.
         from kubesim.wasm import native, nativecomponent  # noqa: PLC0415
@@ -110,6 +114,7 @@ class Engine:
         self._runner = ComponentRunner(self._components)
         self._new_session = native.Session
         self._module_bytes_max = module_bytes_max
+        self._trusted_bytes_max = trusted_bytes_max
         self._modules: dict[str, Module | Component] = {}
         self._cache: ArtifactCache | None = None
         if use_cache:
@@ -136,7 +141,7 @@ class Engine:
         binary = native.deserialize(cached) if cached is not None else None
         from_cache = binary is not None
         if binary is None:
-            binary = native.compile(wasm)
+            binary = self._compile(wasm, is_component=is_component)
         if is_component:
             loaded: Module | Component = self._component(digest, wasm, binary, from_cache)
         else:
@@ -145,6 +150,16 @@ class Engine:
             self._cache.write(digest, bytes(binary.serialize()))
         self._modules[digest] = loaded
         return loaded
+
+    def _compile(self, wasm: bytes, *, is_component: bool) -> Any:
+        """Machine code of a module, made here or, if that might take long, in a child process."""
+        native = self._components if is_component else self._native
+        if len(wasm) <= self._trusted_bytes_max:
+            return native.compile(wasm)
+        artifact = compile_guarded(wasm, is_component=is_component)
+        binary = native.deserialize(artifact)
+        assert binary is not None, "the child has other settings"
+        return binary
 
     def _module(self, digest: str, wasm: bytes, binary: Any, from_cache: bool) -> Module:
         compiled = self._native.link(binary)

@@ -1,0 +1,89 @@
+"""Compiling in a child process, since fuel does not cover it: 30 KB of nested loops take seconds.
+
+The child reads a module, compiles it with a limit on its CPU time and memory, and writes machine
+code; the parent waits for as long as a module of that size may take, then kills it. What comes back
+is checked to be whole and taken up by the very settings that made it.
+
+Policy: a module of more than ``TRUSTED_BYTES_MAX`` whose machine code is not in the cache is
+compiled here. A smaller one is compiled in the process: nothing that small was found to take more
+than a fraction of a second, and starting the child takes a quarter of one.
+
+Mirrors: nothing in a cluster; there the shim's own process compiles.
+Departs: the guard is against time and memory, not against a compiler that is taken over.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from hashlib import sha256
+
+from kubesim.wasm.errors import WasmError
+
+TRUSTED_BYTES_MAX = 2 * 1024
+SECONDS_MIN = 10
+BYTES_PER_SECOND = 500_000
+ADDRESS_BYTES_MIN = 2 << 30
+ADDRESS_BYTES_PER_BYTE = 64
+
+_DIGEST_BYTES = 32
+_REFUSED_EXIT_CODE = 3
+
+
+def seconds_for(size_bytes: int) -> int:
+    """How long compiling a module of this size may take."""
+    return SECONDS_MIN + size_bytes // BYTES_PER_SECOND
+
+
+def compile_guarded(wasm: bytes, *, is_component: bool, seconds: int | None = None) -> bytes:
+    """Machine code of a module, made by a child process.
+
+    Args:
+        wasm: The module.
+        is_component: What it claims to be.
+        seconds: How long it may take, if not as long as usual.
+
+    Raises:
+        WasmError: It is not valid, or takes more time or memory than it may.
+    """
+    seconds = seconds_for(len(wasm)) if seconds is None else seconds
+    kind = "component" if is_component else "module"
+    command = [sys.executable, "-m", __name__, kind, str(seconds)]
+    try:
+        child = subprocess.run(  # noqa: S603 - ourselves
+            command, input=wasm, capture_output=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise WasmError(f"takes more than {seconds} s to compile") from None
+    if child.returncode == _REFUSED_EXIT_CODE:
+        raise WasmError(child.stderr.decode("utf-8", "replace").strip())
+    digest, artifact = child.stdout[:_DIGEST_BYTES], child.stdout[_DIGEST_BYTES:]
+    if child.returncode != 0 or digest != sha256(artifact).digest():
+        raise WasmError("takes more memory or time to compile than it may")
+    return artifact
+
+
+def main() -> int:
+    """Compile what comes from standard input; the child's whole life."""
+    kind, seconds = sys.argv[1], int(sys.argv[2])
+    wasm = sys.stdin.buffer.read()
+    address_bytes = ADDRESS_BYTES_MIN + ADDRESS_BYTES_PER_BYTE * len(wasm)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (address_bytes, address_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from kubesim.wasm import native, nativecomponent  # noqa: PLC0415 - under the limits
+
+    engine = native.Native()
+    compiler = nativecomponent.ComponentNative(engine) if kind == "component" else engine
+    try:
+        artifact = bytes(compiler.compile(wasm).serialize())
+    except WasmError as error:
+        sys.stderr.write(str(error))
+        return _REFUSED_EXIT_CODE
+    sys.stdout.buffer.write(sha256(artifact).digest() + artifact)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
