@@ -39,6 +39,7 @@ schema: $(VENV)/.core    ## write the JSON Schema of the scenario format
 
 modules: $(VENV)/.core    ## rebuild the Wasm modules from their sources
 	$(BIN)/python tools/build_modules.py
+	$(BIN)/python tools/compose_components.py
 
 clean:          ## remove what was made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

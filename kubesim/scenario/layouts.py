@@ -77,10 +77,9 @@ def _by_name(layout: Layout, name: str) -> str | None:
 def _wasm(image: OpenedImage) -> WasmProgram:
     runs = what_runs(image)
     shared_engine().load(runs.wasm)
-    try:
-        kind = WasmKind(runs.kind)
-    except ValueError:
-        raise InputError(f"it answers {runs.kind}, which is not simulated") from None
     return WasmProgram(
-        module=runs.wasm, digest=sha256_digest(runs.wasm), kind=kind, port=runs.port
+        module=runs.wasm,
+        digest=sha256_digest(runs.wasm),
+        kind=WasmKind(runs.kind),
+        grants=runs.grants,
     )

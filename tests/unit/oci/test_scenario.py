@@ -16,7 +16,7 @@ from kubesim.oci.media import Form
 from kubesim.scenario import Scenario
 from kubesim.scenario.loading import load_scenario
 from kubesim.share import share_path
-from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram, sha256_digest
+from kubesim.wire.image import LinuxProgram, SpinGrants, WasmKind, WasmProgram, sha256_digest
 
 WriteSpin = Callable[..., Path]
 WriteScenario = Callable[..., Path]
@@ -24,6 +24,8 @@ WriteScenario = Callable[..., Path]
 MODULES = share_path("scenarios") / "mixed-pool" / "modules"
 REPORT = MODULES / "report" / "report.wasm"
 GREETER = MODULES / "greeter" / "greeter.wasm"
+
+COMPOSED = Path(__file__).parents[2] / "fixtures" / "composition" / "composed.wasm"
 
 PODS = """apiVersion: node.k8s.io/v1
 kind: RuntimeClass
@@ -89,17 +91,42 @@ def test_the_module_in_it_runs(layout: Layout, write_scenario: WriteScenario) ->
 def test_spin_image_by_its_executor(
     tmp_path: Path, write_spin: WriteSpin, write_scenario: WriteScenario
 ) -> None:
-    """A Spin application with a wagi executor is a WAGI image on port 80."""
+    """A Spin application with a wagi executor is a WAGI image; its grants are its manifest's."""
     spin = write_spin()
     (spin.parent / "cart.wasm").write_bytes(GREETER.read_bytes())
     built = build(spin)
     Layout(tmp_path / "images").add("any", built.manifest, built.blobs)
     (image,) = load_scenario(write_scenario(images("oci: images"))).images
     assert isinstance(image.program, WasmProgram)
-    assert (WasmKind.WAGI, 80) == (image.program.kind, image.program.port)
+    expected = SpinGrants(
+        key_value_stores=("default",),
+        sqlite_databases=("orders",),
+        variables=(("where", "example.com"),),
+        allowed_outbound_hosts=("https://example.com",),
+    )
+    assert (WasmKind.WAGI, expected) == (image.program.kind, image.program.grants)
     assert [each.digest for each in built.manifest.layers] == [
         each.digest for each in image.layers
     ]
+
+
+def test_spin_image_of_a_component(
+    tmp_path: Path, write_spin: WriteSpin, write_scenario: WriteScenario
+) -> None:
+    """Without an executor a component answers HTTP; what waits for a value is not granted."""
+    spin = write_spin(
+        ('executor = { type = "wagi" }', ""),
+        ('{ default = "example.com" }', "{ required = true }"),
+    )
+    (spin.parent / "cart.wasm").write_bytes(COMPOSED.read_bytes())
+    built = build(spin)
+    Layout(tmp_path / "images").add("any", built.manifest, built.blobs)
+    (image,) = load_scenario(write_scenario(images("oci: images"))).images
+    assert isinstance(image.program, WasmProgram)
+    grants = image.program.grants
+    assert (WasmKind.HTTP, (), ()) == (
+        image.program.kind, grants.variables, grants.allowed_outbound_hosts
+    )  # fmt: skip
 
 
 def test_image_of_its_own_name(layout: Layout, write_scenario: WriteScenario) -> None:
