@@ -51,6 +51,9 @@ def run(  # noqa: PLR0913  # the options of the verb
     sources: Annotated[
         bool, typer.Option("--sources", help="List where every number of the preset is from.")
     ] = False,
+    recommend: Annotated[
+        bool, typer.Option("--recommend", help="Say which runtime suits each workload, and why.")
+    ] = False,
 ) -> None:
     """Simulate a scenario from beginning to end and print the report."""
     from kubesim.cli.running import run_command  # noqa: PLC0415
@@ -65,6 +68,7 @@ def run(  # noqa: PLR0913  # the options of the verb
             out=out,
             table_format=table_format,
             sources=sources,
+            recommend=recommend,
         )
     )
 

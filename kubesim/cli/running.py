@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat, TableFormat
@@ -28,6 +30,7 @@ def run_command(  # noqa: PLR0913  # the options of the verb
     out: Path | None,
     table_format: TableFormat | None,
     sources: bool,
+    recommend: bool = False,
 ) -> int:
     """Run a scenario; returns the exit code."""
     scenario = Scenario.load(name, preset=preset)
@@ -35,7 +38,9 @@ def run_command(  # noqa: PLR0913  # the options of the verb
     if out is not None:
         write_tables(run, out, table_format)
     if output is OutputFormat.TEXT:
-        print_report(run, sources=sources)
+        print_report(run, sources=sources, recommend=recommend)
+    elif recommend:
+        print_data({**run.to_json(), "recommendations": recommendations_data(run)}, output)
     else:
         print_data(run.to_json(), output)
     return EXIT_PASSED if run.passed else EXIT_EXPECTATION_FAILED
@@ -109,11 +114,22 @@ def write_tables(run: Run, folder: Path, table_format: TableFormat | None) -> No
     print(f"wrote {len(files)} files to {folder}", file=sys.stderr)
 
 
-def print_report(run: Run, *, sources: bool) -> None:
-    """The report, and where the numbers are from when that is asked for."""
+def recommendations_data(run: Run) -> list[dict[str, Any]]:
+    """The recommendations for a script."""
+    from kubesim.report.recommend import recommend  # noqa: PLC0415
+
+    return [asdict(found) for found in recommend(run)]
+
+
+def print_report(run: Run, *, sources: bool, recommend: bool = False) -> None:
+    """The report, and where the numbers are from and what they advise when that is asked for."""
     from kubesim.report.text import render, sources_report  # noqa: PLC0415
 
     screen = console()
     screen.print(render(run))
+    if recommend:
+        from kubesim.report.recommend import recommendations  # noqa: PLC0415
+
+        screen.print(recommendations(run))
     if sources:
         screen.print(sources_report(run))

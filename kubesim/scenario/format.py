@@ -115,12 +115,13 @@ class ScenarioModel(BaseModel):
 
 
 class Capacity(ScenarioModel):
-    """What a machine has."""
+    """What a machine has; devices are extended resources such as ``nvidia.com/gpu``."""
 
     cpu: ScenarioQuantity
     memory: ScenarioQuantity
     pods: int = Field(default=110, gt=0)
     ephemeral_storage: ScenarioQuantity = Quantity("100Gi")
+    devices: dict[str, ScenarioQuantity] = Field(default_factory=dict)
 
 
 class KubeletSettings(ScenarioModel):

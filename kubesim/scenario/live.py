@@ -20,6 +20,7 @@ from kubesim.scenario.format import Step
 from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
 from kubesim.scenario.view import View
+from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import SECOND, next_grid_point
 from kubesim.telemetry import Observer, Run, Table
 from kubesim.telemetry.build import (
@@ -159,6 +160,7 @@ class LiveRun:
                 "pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]
             ),
             "services": Table("services", SERVICE_COLUMNS, services),
+            "workloads": workloads_table(self.simulation, observer),
             "nodes": Table("nodes", NODE_COLUMNS, nodes),
             "startup": Table(
                 "startup", ("namespace", "pod", "phase", "took_ns"), startup_rows(observer)

@@ -114,5 +114,6 @@ def _capacity(pool: NodePool, machine: MachineType | None) -> FrozenMap[str, Qua
             "memory": pool.capacity.memory,
             "ephemeral-storage": pool.capacity.ephemeral_storage,
             "pods": Quantity(str(pool.capacity.pods)),
+            **pool.capacity.devices,
         }
     )

@@ -1,9 +1,10 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
-``pods``, ``nodes``, ``spinapps``, ``events`` and ``refused`` are lists of maps, ``services`` is a map by
-``name`` (in namespace default) and by ``namespace/name``, ``cost`` and ``run`` are maps. Durations
-are CEL durations, so that ``services["web"].latency.p99 < duration("50ms")`` works; each also
-stands as an integer of nanoseconds (``latency_ns``).
+``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events`` and ``refused`` are lists of maps,
+``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``cost`` and
+``run`` are maps. Durations are CEL durations, so that
+``services["web"].latency.p99 < duration("50ms")`` works; each also stands as an integer of
+nanoseconds (``latency_ns``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
+from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import MICROSECOND, SECOND
 from kubesim.telemetry import Observer
 from kubesim.telemetry.build import node_row, pod_row, service_row
@@ -90,6 +92,10 @@ class View:
             for app in self._simulation.store.values(SpinApp)
         ]
 
+    def workloads(self) -> list[dict[str, Any]]:
+        """One map a workload; see ``kubesim.telemetry.workloads``."""
+        return [dict(row) for row in workloads_table(self._simulation, self._observer)]
+
     def cost(self) -> dict[str, Any]:
         """What the machines cost so far."""
         total = sum(node["cost_nano_usd"] for node in self.nodes())
@@ -134,6 +140,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "services": View.services,
     "nodes": View.nodes,
     "spinapps": View.spinapps,
+    "workloads": View.workloads,
     "events": View.events,
     "refused": View.refused,
     "cost": View.cost,

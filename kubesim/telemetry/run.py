@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from kubesim.sim.journal import Journal
 from kubesim.sim.time import SECOND
 from kubesim.telemetry.table import Table
+from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
 
 SCHEMA_VERSION = "kubesim.run/v1"
 
@@ -60,6 +61,7 @@ class Run:
         logs: One row a log line.
         recorded: One row a Kubernetes Event.
         refused: One row an object that the API server refused.
+        workloads: One row a workload: what it is made of, needs, and did.
         expectations: What was expected, in the scenario's order.
         unsimulated: What was accepted and not simulated.
         sources: What the preset's numbers are from: path, value, source, grade.
@@ -86,6 +88,7 @@ class Run:
     unsimulated: tuple[str, ...]
     sources: Table
     journal: Journal
+    workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
     path: str = ""
     scenario_digest: str = ""
 
@@ -130,6 +133,7 @@ class Run:
             "pods": [_without(row, "uid") for row in self.pods],
             "services": [_service(row) for row in self.services],
             "nodes": [dict(row) for row in self.nodes],
+            "workloads": [dict(row) for row in self.workloads],
             "expectations": [
                 {
                     "name": result.name,
@@ -146,7 +150,7 @@ class Run:
     def tables(self) -> Iterable[Table]:
         """All tables that are written with ``--out``: the derived ones, then the facts."""
         yield from (self.pods, self.services, self.nodes, self.startup, self.logs)
-        yield from (self.recorded, self.refused, self.sources)
+        yield from (self.recorded, self.refused, self.workloads, self.sources)
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 

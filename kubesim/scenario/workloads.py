@@ -1,0 +1,26 @@
+"""The workloads of a simulation, for expectations and for the Run's table."""
+
+from __future__ import annotations
+
+from kubesim.api.appsv1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from kubesim.api.corev1 import Pod, Service
+from kubesim.api.spinv1alpha1 import SpinApp
+from kubesim.cluster import Simulation
+from kubesim.telemetry import Observer, Table
+from kubesim.telemetry.workloads import WORKLOAD_COLUMNS, workload_rows
+
+OWNERS = (SpinApp, Deployment, ReplicaSet, StatefulSet, DaemonSet)
+
+
+def workloads_table(simulation: Simulation, observer: Observer) -> Table:
+    """One row a workload."""
+    store = simulation.store
+    rows = workload_rows(
+        store.values(Pod),
+        [owner for kind in OWNERS for owner in store.values(kind)],
+        store.values(Service),
+        observer,
+        image_bytes={image.name: image.size_bytes for image in simulation.config.images},
+        pools={name: node.pool for name, node in simulation.nodes.items()},
+    )
+    return Table("workloads", WORKLOAD_COLUMNS, rows)
