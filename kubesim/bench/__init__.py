@@ -16,6 +16,7 @@ __all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
 BENCHMARKS: dict[str, str] = {
     "lifecycle": "pods from create to Ready through the whole cluster",
     "schedule": "scheduling decisions on 5,000 nodes",
+    "wasm": "real modules: costs, throughput, density, the hostile set",
 }
 
 

@@ -96,6 +96,8 @@ class Engine:
         module_bytes_max: The largest module that is accepted.
         trusted_bytes_max: The largest module that is compiled in this very process, see
             ``compiling``.
+        compile_seconds: How long a child process may compile; by default as long as is usual for a
+            module of its size.
     """
 
     def __init__(
@@ -105,16 +107,18 @@ class Engine:
         use_cache: bool = True,
         module_bytes_max: int = MODULE_BYTES_MAX,
         trusted_bytes_max: int = TRUSTED_BYTES_MAX,
+        compile_seconds: int | None = None,
     ) -> None:
         # Only here, so that a command which runs no module does not load 30 MB of engine.
         from kubesim.wasm import native, nativecomponent  # noqa: PLC0415
 
-        self._native = native.Native()
-        self._components = nativecomponent.ComponentNative(self._native)
-        self._runner = ComponentRunner(self._components)
+        self.native = native.Native()
+        self.native_components = nativecomponent.ComponentNative(self.native)
+        self._runner = ComponentRunner(self.native_components)
         self._new_session = native.Session
         self._module_bytes_max = module_bytes_max
         self._trusted_bytes_max = trusted_bytes_max
+        self._compile_seconds = compile_seconds
         self._modules: dict[str, Module | Component] = {}
         self._cache: ArtifactCache | None = None
         if use_cache:
@@ -136,7 +140,7 @@ class Engine:
         if known is not None:
             return known
         is_component = _is_component(wasm, bytes_max=self._module_bytes_max)
-        native = self._components if is_component else self._native
+        native = self.native_components if is_component else self.native
         cached = self._cache.read(digest) if self._cache else None
         binary = native.deserialize(cached) if cached is not None else None
         from_cache = binary is not None
@@ -153,16 +157,16 @@ class Engine:
 
     def _compile(self, wasm: bytes, *, is_component: bool) -> Any:
         """Machine code of a module, made here or, if that might take long, in a child process."""
-        native = self._components if is_component else self._native
+        native = self.native_components if is_component else self.native
         if len(wasm) <= self._trusted_bytes_max:
             return native.compile(wasm)
-        artifact = compile_guarded(wasm, is_component=is_component)
+        artifact = compile_guarded(wasm, is_component=is_component, seconds=self._compile_seconds)
         binary = native.deserialize(artifact)
         assert binary is not None, "the child has other settings"
         return binary
 
     def _module(self, digest: str, wasm: bytes, binary: Any, from_cache: bool) -> Module:
-        compiled = self._native.link(binary)
+        compiled = self.native.link(binary)
         return Module(
             digest=digest,
             size_bytes=len(wasm),
@@ -173,7 +177,7 @@ class Engine:
         )
 
     def _component(self, digest: str, wasm: bytes, binary: Any, from_cache: bool) -> Component:
-        compiled = self._components.link(binary)
+        compiled = self.native_components.link(binary)
         return Component(
             digest=digest,
             size_bytes=len(wasm),
@@ -318,7 +322,7 @@ class Engine:
         is_reactor = REACTOR_ENTRY in run.module.functions
         is_reactor = is_reactor and run.entry not in {COMMAND_ENTRY, REACTOR_ENTRY}
         names = [REACTOR_ENTRY, run.entry] if is_reactor else [run.entry]
-        with self._new_session(self._native, limits, fuel) as session:
+        with self._new_session(self.native, limits, fuel) as session:
             guest = Guest(context, limits, run.time, memory=session.memory, meter=session)
             session.guest = guest
             ending = session.call(run.module.compiled, names, run.arguments)

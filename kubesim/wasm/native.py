@@ -114,6 +114,14 @@ def settings_digest() -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def translate(text: str) -> bytes:
+    """The binary form of WebAssembly text; a ``WasmError`` says what is wrong with it."""
+    try:
+        return bytes(wasmtime.wat2wasm(text))
+    except wasmtime.WasmtimeError as error:
+        raise WasmError(f"is not valid WebAssembly text: {_one_line(error)}") from None
+
+
 def _foreign(name: str, result: Any, *parameters: Any) -> Callable[..., Any]:
     """A function of the C library with plain types; the one wasmtime declares is slower."""
     return ctypes.CFUNCTYPE(result, *parameters)((name, ffi.dll))

@@ -229,7 +229,7 @@ class WasmTask:
         end_ns = began_ns + execution.sleep_ns + spec.throttled(execution.cpu_ns)
         yield self._sim.timeout(end_ns - self._sim.now)
         if not self.exited.triggered:
-            exit_status = _exit_status(execution)
+            exit_status = container_status(execution)
             self._executed(execution, exit_status)
             self._end(exit_status)
 
@@ -463,7 +463,7 @@ def _timed_output(execution: Execution, spec: TaskSpec) -> Iterator[tuple[int, O
         yield chunk.at_ns + share, chunk
 
 
-def _exit_status(execution: Execution) -> ExitStatus:
+def container_status(execution: Execution) -> ExitStatus:
     """What the kubelet is told: the module's own exit code, or 137 and why it was stopped."""
     if execution.status is Status.EXITED:
         reason = "Completed" if execution.exit_code == 0 else "Error"

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from kubesim.bench.hostile import compile_bomb
 from kubesim.wasm import Engine, WasiContext, WasmError
 from kubesim.wasm.compiling import TRUSTED_BYTES_MAX, compile_guarded, seconds_for
-
-
-def leb(number: int) -> bytes:
-    """A number as WebAssembly writes it."""
-    low, rest = number & 127, number >> 7
-    return bytes([low | 128]) + leb(rest) if rest else bytes([low])
-
-
-def nested_loops(count: int) -> bytes:
-    """A valid module whose compile time grows with the square of its size."""
-    opened = b"".join(
-        b"\x03\x40\x20" + leb(i) + b"\x21" + leb((i * 7 + 1) % count) for i in range(count)
-    )
-    closed = b"".join(b"\x20" + leb(i) + b"\x50\x0d\x00\x0b" for i in range(count))
-    function = leb(1) + leb(count) + b"\x7e" + opened + closed + b"\x0b"
-    code = leb(1) + leb(len(function)) + function
-    sections = ((1, b"\1\x60\0\0"), (3, b"\1\0"), (7, b"\1\6_start\0\0"), (10, code))
-    return b"\0asm\1\0\0\0" + b"".join(bytes([i]) + leb(len(d)) + d for i, d in sections)
 
 
 def test_a_compile_bomb_is_an_error():
     """A module that takes too long is given up, and the message says so."""
     with pytest.raises(WasmError, match="takes more than 1 s to compile"):
-        compile_guarded(nested_loops(4_000), is_component=False, seconds=1)
+        compile_guarded(compile_bomb(4_000), is_component=False, seconds=1)
 
 
 def test_a_child_makes_the_code_that_the_process_makes(binary):
@@ -54,7 +37,7 @@ def test_large_modules_are_compiled_guarded(binary, tmp_path, monkeypatch):
     """Above the limit the child is asked, once: then the machine code is in the cache."""
     asked = []
 
-    def spy(wasm: bytes, *, is_component: bool) -> bytes:
+    def spy(wasm: bytes, *, is_component: bool, seconds: int | None) -> bytes:
         asked.append(len(wasm))
         return compile_guarded(wasm, is_component=is_component)
 
