@@ -108,6 +108,12 @@ BUILDS = (
         LIBRARY,
         "scenarios/scheduler-plugins/plugins",
     ),
+    Build(
+        "scenarios/spinkube-walkthrough/modules/hello-spin/hello-spin.c",
+        CORE,
+        "scenarios/spinkube-walkthrough/modules",
+        world="walkthrough",
+    ),
     Build("tests/fixtures/wasm/arith.c", LIBRARY, "tests/fixtures/wasm"),
     Build("tests/fixtures/wasm/files.c", COMMAND, "tests/fixtures/wasm"),
     Build(

@@ -293,7 +293,13 @@ class WasmTask:
 
 
 class WasmHttpHandler:
-    """Answers requests with a fresh instance each."""
+    """Answers requests with a fresh instance each.
+
+    Attributes:
+        prints_answer: Whether what it prints is the answer; else it is the pod's log.
+    """
+
+    prints_answer = False
 
     def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
         self._exited = task.exited
@@ -333,6 +339,8 @@ class WasmHttpHandler:
             yield self._sim.timeout(execution.sleep_ns - called_ns)
         if self._exited.triggered:
             return ConnectionRefused("connection reset by peer")
+        if execution.stdout and not self.prints_answer:
+            self._log.write("stdout", execution.stdout)
         if execution.stderr:
             self._log.write("stderr", execution.stderr)
         return Served(
@@ -348,6 +356,8 @@ class WasmHttpHandler:
 
 class WagiHttpHandler(WasmHttpHandler):
     """Serves a core module that answers with what it prints."""
+
+    prints_answer = True
 
     @override
     def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
 from kubesim.scenario import Scenario
@@ -29,3 +31,25 @@ def test_no_pod_is_created_twice(run: Run) -> None:
     writes = [row for row in run.facts()["ObjectWritten"] if row["kind"] == "Deployment"]
     mains = [row for row in writes if row["verb"] == "update" and row["name"] == "hello-spin"]
     assert 1 == len(mains)  # the change from three replicas to six
+
+
+def test_answers_are_the_components_own(run: Run) -> None:
+    """The first answers carry the clock, the replica's visits and the Secret's value."""
+    first = run.facts()["RequestCompleted"][:3]
+    epoch_s = run.start_time_ns // 10**9
+    for row in first:
+        served_s = epoch_s + row["at_ns"] // 10**9
+        candidates = {
+            sha256(_body(row["serial"], timestamp, visits).encode()).hexdigest()
+            for timestamp in (served_s - 1, served_s)
+            for visits in (1, 2, 3)
+        }
+        assert row["body_sha256"] in candidates
+
+
+def _body(number: int, timestamp: int, visits: int) -> str:
+    return (
+        f'{{"message":"Hello from Spin!","path":"/hello?n={number}","method":"GET",'
+        f'"runtime":"wasm32-wasip2","timestamp":{timestamp},"visits":{visits},'
+        '"database":"postgres://db.default.svc/app"}\n'
+    )
