@@ -20,7 +20,7 @@ from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
 from kubesim.api.scheme import SCHEME
-from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
+from kubesim.api.spinv1alpha1 import RuntimeConfig, SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.cluster.apply import DEFAULT_NAMESPACE
@@ -325,9 +325,20 @@ class _Loader:
             yield f"{kind} {path} has no effect ({count} {_objects(count)})"
         yield from unscaled(manifest.obj for manifest in applied)
         modelled = {image.name for image in spec.images}
+        spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}
         for image in images:
-            if image.name not in modelled:
-                yield f'image "{image.name}" has no model: the preset\'s default program runs in it'
+            if image.name in modelled:
+                continue
+            instead = "the preset's default program runs in it"
+            if image.name in spin:
+                instead = "a Wasm shim finds no module in it"
+            yield f'image "{image.name}" has no model: {instead}'
+        if any(m.obj.spec.runtime_config != RuntimeConfig.zero() for m in applied
+               if isinstance(m.obj, SpinApp)):  # fmt: skip
+            yield (
+                "SpinApp spec.runtimeConfig becomes the operator's Secret; which stores a component "
+                "has is said by its image in the scenario"
+            )
 
 
 def unscaled(objects: Iterable[KubeObject]) -> Iterable[str]:

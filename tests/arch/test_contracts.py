@@ -23,6 +23,7 @@ MIRRORING = (
     "controlplane/apiserver",
     "controlplane/client",
     "controlplane/controllers",
+    "controlplane/spin",
     "node/kubelet",
     "node/containerd",
     "node/shim",
