@@ -15,6 +15,7 @@ __all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
 
 BENCHMARKS: dict[str, str] = {
     "lifecycle": "pods from create to Ready through the whole cluster",
+    "openb": "the openb trace: 8,152 tasks that share the GPUs of 1,523 nodes",
     "schedule": "scheduling decisions on 5,000 nodes",
     "wasm": "real modules: costs, throughput, density, the hostile set",
 }

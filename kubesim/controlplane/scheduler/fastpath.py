@@ -24,6 +24,7 @@ from kubesim.controlplane.scheduler.equivalence import (
     StaticVerdict,
     preorder_ranks,
 )
+from kubesim.controlplane.scheduler.framework.columnplugin import ColumnPlugin
 from kubesim.controlplane.scheduler.framework.cycle_state import CycleState
 from kubesim.controlplane.scheduler.framework.interface import FilterPlugin, Plugin, ScorePlugin
 from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
@@ -129,6 +130,7 @@ class FastPath:
         self._simple: dict[int, bool] = {}
         self._ranks: dict[int, Ints] = {}
         self._rules = rules_of(framework)
+        self._others = tuple(p for p in framework.plugins.filter if isinstance(p, ColumnPlugin))
         self._affinity = find(framework.plugins.filter, NodeAffinity)
         self._spread = find(framework.plugins.pre_score, PodTopologySpread)
         self._inter_pod = find(framework.plugins.pre_score, InterPodAffinity)
@@ -146,7 +148,14 @@ class FastPath:
         self._columns.sync()
         known = self._class_of(info)
         ok = self._fitting(known, info)
-        return self._choose(known, info, ok, start, wanted) if ok is not None else None
+        if ok is None:
+            return None
+        for plugin in self._others:
+            mask = plugin.fitting(info)
+            ok = ok if mask is None else ok & mask
+        if self._others and not ok.any():
+            return None  # who refused what is found out node by node
+        return self._choose(known, info, ok, start, wanted)
 
     def _fitting(self, known: EquivalenceClass, info: PodInfo) -> Mask | None:
         """Which nodes pass all filters; ``None`` when columns cannot tell."""
@@ -182,6 +191,8 @@ class FastPath:
         if len(rows) == 1:
             return Choice(nodes[rows[0]].name, rows, processed, None)
         totals = self._totals(known, rows)
+        for plugin in self._others:
+            totals = totals + self._weight(type(plugin)) * plugin.column_scores(info, rows)
         return Choice(nodes[rows[self._winner(totals)]].name, rows, processed, totals)
 
     def _totals(self, known: EquivalenceClass, rows: Ints) -> Ints:

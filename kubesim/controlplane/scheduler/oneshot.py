@@ -29,6 +29,7 @@ from kubesim.controlplane.scheduler.framework.interface import PostFilterResult
 from kubesim.controlplane.scheduler.framework.listers import ObjectLister
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.status import Code, Status
+from kubesim.controlplane.scheduler.framework.waiting import WaitingPod
 from kubesim.controlplane.scheduler.queue import SchedulingQueue
 from kubesim.controlplane.scheduler.registry import DEFAULT_REGISTRY, PluginFactory
 from kubesim.controlplane.scheduler.schedule_one import Attempt
@@ -95,13 +96,21 @@ class OneShot:
         self._pods = {obj.uid: obj for obj in objects if isinstance(obj, Pod)}
         self._outcome = Outcome()
         self._last: dict[str, Attempt] = {}
+        self._held: dict[str, tuple[QueuedPodInfo, Framework, Attempt]] = {}
         self._add(objects)
 
     def run(self) -> Outcome:
         """Try all pods until nothing changes any more."""
-        while (item := self._queue.pop()) is not None:
-            self._now_ns += MILLISECOND
-            self._try(item)
+        gave_up = False
+        while True:
+            item = self._queue.pop()
+            if item is not None:
+                self._now_ns += MILLISECOND
+                self._try(item)
+            elif gave_up or not self._give_up_waiting():
+                break
+            else:
+                gave_up = True
         outcome = self._outcome
         gone = set(outcome.deleted)
         for pod in self._pods.values():
@@ -151,10 +160,15 @@ class OneShot:
         if attempt.selected:
             refusal = self._reserve(framework, attempt)
             if refusal is None:
-                self._bind(framework, attempt)
+                if self.engine.waiting_pods.get(item.info.uid) is not None:
+                    self._held[item.info.uid] = (item, framework, attempt)
+                else:
+                    self._bind(framework, attempt)
+                self._release()
                 return
             attempt = attempt.refused_after_all(refusal)
         self._fail(item, attempt)
+        self._release()
 
     def _reserve(self, framework: Framework, attempt: Attempt) -> Status | None:
         """Assume the pod and ask the plugins; a refusal takes everything back."""
@@ -163,13 +177,42 @@ class OneShot:
         self.engine.nominator.remove(info.uid)
         status = framework.run_reserve_plugins_reserve(state, info, node_name)
         if status is None:
-            status, _ = framework.run_permit_plugins(state, info, node_name)
+            status, waits_ns = framework.run_permit_plugins(state, info, node_name)
             if status is not None and status.code is Code.WAIT:
+                self.engine.waiting_pods.add(WaitingPod(info, node_name, waits_ns))
                 return None
         if status is not None:
-            framework.run_reserve_plugins_unreserve(state, info, node_name)
-            self.engine.cache.forget_pod(info.uid)
+            self._take_back(framework, attempt)
         return status
+
+    def _take_back(self, framework: Framework, attempt: Attempt) -> None:
+        info = attempt.info
+        framework.run_reserve_plugins_unreserve(attempt.state, info, attempt.selected)
+        self.engine.cache.forget_pod(info.uid)
+
+    def _release(self) -> None:
+        """Bind the pods that were held back and are free now; those turned down wait again."""
+        for uid, (item, framework, attempt) in list(self._held.items()):
+            waiting = self.engine.waiting_pods.get(uid)
+            assert waiting is not None, uid
+            if not waiting.done:
+                continue
+            self.engine.waiting_pods.remove(uid)
+            del self._held[uid]
+            if waiting.verdict is None:
+                self._bind(framework, attempt)
+            else:
+                self._take_back(framework, attempt)
+                self._fail(item, attempt.refused_after_all(waiting.verdict))
+
+    def _give_up_waiting(self) -> bool:
+        """Nobody is left who could free those that are held back; whether there were any."""
+        for waiting in self.engine.waiting_pods:
+            for plugin in waiting.pending_plugins:
+                waiting.expire(plugin, "for nobody who is left")
+        held = bool(self._held)
+        self._release()
+        return held
 
     def _bind(self, framework: Framework, attempt: Attempt) -> None:
         info, node_name = attempt.info, attempt.selected

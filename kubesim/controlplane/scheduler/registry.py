@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from kubesim.controlplane.scheduler import config
 from kubesim.controlplane.scheduler.config import KubeSchedulerProfile, PluginSet
+from kubesim.controlplane.scheduler.contrib.coscheduling import Coscheduling
+from kubesim.controlplane.scheduler.contrib.gpushare import GpuShare
 from kubesim.controlplane.scheduler.framework.interface import (
     BindPlugin,
     FilterPlugin,
@@ -87,6 +89,8 @@ DEFAULT_REGISTRY: Mapping[str, PluginFactory] = {
     ),
     "ImageLocality": lambda _args, handle: ImageLocality(handle),
     "DefaultBinder": lambda _args, handle: DefaultBinder(handle.binder),
+    "Coscheduling": Coscheduling,
+    "GpuShare": GpuShare,
 }
 """The plugins that profiles can name; a user's own are added to a copy."""
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from kubesim.controlplane.scheduler.config import ResourceSpec
 from kubesim.controlplane.scheduler.equivalence import ScoringRules
+from kubesim.controlplane.scheduler.framework.columnplugin import ColumnPlugin
 from kubesim.controlplane.scheduler.framework.runtime import Framework
 from kubesim.controlplane.scheduler.framework.scorers import least_allocated, most_allocated
 from kubesim.controlplane.scheduler.plugins.dynamicresources import DynamicResources
@@ -84,14 +85,19 @@ def rules_of(framework: Framework) -> ScoringRules | None:
 def _all_known(framework: Framework) -> bool:
     """Whether a profile has only plugins that the fast path knows, and these in full."""
     plugins = framework.plugins
-    everything = (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score)
+    points = (*plugins.pre_filter, *plugins.filter, *plugins.pre_score, *plugins.score)
+    everything = [plugin for plugin in points if not isinstance(plugin, ColumnPlugin)]
     # A user's subclass may do something else, so the very classes are asked for.
     if not all(type(plugin) in KNOWN for plugin in everything):
         return False
     inter_pod = find(plugins.score, InterPodAffinity)
     if inter_pod is not None and inter_pod.args.ignore_preferred_terms_of_existing_pods:
         return False
-    places = [FILTER_ORDER.index(type(plugin)) for plugin in plugins.filter]
+    places = [
+        FILTER_ORDER.index(type(plugin))
+        for plugin in plugins.filter
+        if not isinstance(plugin, ColumnPlugin)
+    ]
     if places != sorted(places):
         return False
     return find(plugins.filter, Fit) is not None and _whole(plugins.filter, plugins.score)
