@@ -16,6 +16,7 @@ import typer
 from kubesim import __version__
 from kubesim.cli.image import app as image_app
 from kubesim.cli.options import OutputFormat, Preset, ScenarioName, Seed, TableFormat, Until
+from kubesim.cli.wasm import app as wasm_app
 from kubesim.errors import EXIT_BAD_INPUT, EXIT_BUG, InputError, Problem
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(image_app, name="image")
+app.add_typer(wasm_app, name="wasm")
 
 
 @app.command(epilog="Example: kubesim run mixed-pool --seed 7")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import os
 from functools import cache
 
 from kubesim.wasm.engine import Engine
+from kubesim.wasm.memo import Memo
+
+MEMO_VARIABLE = "KUBESIM_WASM_MEMO"
+"""``off`` executes every request, even equal ones; a run's journal is the same either way."""
 
 
 @cache
@@ -14,3 +19,8 @@ def shared_engine() -> Engine:
     # Left to the interpreter's own end, the engine's objects would outlive the library's code.
     atexit.register(shared_engine.cache_clear)
     return Engine()
+
+
+def new_memo() -> Memo:
+    """The shared engine, remembering one run's results, unless the user would not have it."""
+    return Memo(shared_engine(), remembers=os.environ.get(MEMO_VARIABLE) != "off")

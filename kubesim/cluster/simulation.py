@@ -16,7 +16,7 @@ from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
 from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
-from kubesim.cluster.engine import shared_engine
+from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.node import NodeAssembly, World, assemble_node, known_handlers
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
@@ -150,7 +150,7 @@ class Simulation:
     @cached_property
     def memo(self) -> Memo:
         """The engine, remembering this run's results."""
-        return Memo(shared_engine())
+        return new_memo()
 
     def _client(
         self,

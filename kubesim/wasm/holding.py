@@ -14,6 +14,7 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.native import (
     Compiled,
+    InstanceSlot,
     Native,
     _address,
     _instantiate,
@@ -21,7 +22,6 @@ from kubesim.wasm.native import (
     _store_context,
     _store_delete,
     _store_new,
-    bindings,
 )
 
 FUEL = 1_000_000
@@ -72,7 +72,7 @@ class Held:
             self._stores.append(store)
             context = _store_context(store)
             _set_fuel(context, 1_000_000)
-            instance, trap = bindings.wasmtime_instance_t(), c_void_p()
+            instance, trap = InstanceSlot(), c_void_p()
             error = _instantiate(prepared, context, byref(instance), byref(trap))
             if error is not None or trap.value is not None:
                 self.release()

@@ -156,6 +156,8 @@ _HostCallback = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_void_p, c_size_
 _FUNCTION_KIND = ffi.WASMTIME_EXTERN_FUNC.value
 _MEMORY_KIND = ffi.WASMTIME_EXTERN_MEMORY.value
 
+InstanceSlot = bindings.wasmtime_instance_t
+
 _RAW_LAYOUT = {"i": "I12x", "l": "Q8x"}
 
 
