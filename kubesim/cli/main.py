@@ -211,6 +211,22 @@ def bench(
     sys.exit(bench_command(name, output=output))
 
 
+@app.command(epilog="Example: kubesim calibrate wasm -o numbers.yaml")
+def calibrate(
+    what: Annotated[str, typer.Argument(help="What to measure: wasm.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the numbers into this file.")
+    ] = None,
+) -> None:
+    """Measure this machine and write numbers for a preset."""
+    from kubesim.cli.calibrating import calibrate_wasm  # noqa: PLC0415
+
+    if what != "wasm":
+        raise InputError(f'nothing to calibrate is called "{what}"; there is: wasm')
+    sys.exit(calibrate_wasm(out))
+
+
 @app.command(epilog="Example: kubesim schema > scenario.schema.json")
 def schema() -> None:
     """Print the JSON Schema of a scenario, for editors."""
