@@ -25,7 +25,7 @@ from kubesim.wasm.native import SETTINGS, settings_digest
 from kubesim.wasm.schedulerguest import IMPORTS, Call, GuestError, require_points
 from kubesim.wasm.schedulerguest import HostFunction as SchedulerFunction
 from kubesim.wasm.wasi.errno import Errno
-from kubesim.wasm.wasi.guest import Exit, Fault, Guest
+from kubesim.wasm.wasi.guest import Exit, Fault, Guest, Stop
 from kubesim.wasm.wasi.table import FUNCTIONS, MODULE, HostFunction
 
 ENTRIES = ("_initialize", "_start")
@@ -145,7 +145,7 @@ class _Instance:
         """Run guest code; whatever ends it before it returns is a ``GuestError``."""
         try:
             return work()
-        except (wasmtime.Trap, wasmtime.WasmtimeError, wasmtime.ExitTrap) as error:
+        except (wasmtime.Trap, wasmtime.WasmtimeError, Exit, Stop) as error:
             raised = self._raised
             if isinstance(raised, Exit) and raised.code == 0 and may_exit:
                 return None

@@ -205,3 +205,15 @@ def test_what_is_no_module_is_refused() -> None:
     """Bytes that are no WebAssembly are the user's mistake."""
     with pytest.raises(WasmError, match="is not a valid WebAssembly module"):
         SchedulerGuest(b"no wasm", cached=False)
+
+
+def test_a_main_that_exits_leaves_a_plugin() -> None:
+    """A Go program's ``_start`` may end with exit code 0; its functions are called afterwards."""
+    module = """(module
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (func (export "_start") (call $exit (i32.const {code})))
+      (func (export "filter") (result i32) (i32.const 5)))"""
+    assert 5 == guest(module.format(code=0)).call("filter", Call(cluster=Nodes()))
+    with pytest.raises(GuestError, match="exit code 3"):
+        guest(module.format(code=3)).call("filter", Call(cluster=Nodes()))
