@@ -46,10 +46,12 @@ def mutate(wasm: bytes, rng: Rng) -> bytes:
 def run_mutations(modules: Sequence[bytes], count: int, rng: Rng) -> Counter[str]:
     """Load and run so many mutations; how often each ending came up."""
     endings: Counter[str] = Counter()
-    engine = Engine(use_cache=False, trusted_bytes_max=TRUSTED_BYTES_MAX)
+    engine = Engine(use_cache=False, trusted_bytes_max=TRUSTED_BYTES_MAX, trusts_components=True)
     for number in range(count):
         if number % MODULES_MAX == MODULES_MAX - 1:  # an engine keeps what it has loaded
-            engine = Engine(use_cache=False, trusted_bytes_max=TRUSTED_BYTES_MAX)
+            engine = Engine(
+                use_cache=False, trusted_bytes_max=TRUSTED_BYTES_MAX, trusts_components=True
+            )
         wasm = mutate(modules[number % len(modules)], rng)
         endings[_ending(engine, wasm)] += 1
     return endings

@@ -4,9 +4,10 @@ The child reads a module, compiles it with a limit on its CPU time and memory, a
 code; the parent waits for as long as a module of that size may take, then kills it. What comes back
 is checked to be whole and taken up by the very settings that made it.
 
-Policy: a module of more than ``TRUSTED_BYTES_MAX`` whose machine code is not in the cache is
-compiled here. A smaller one is compiled in the process: nothing that small was found to take more
-than a fraction of a second, and starting the child takes a quarter of one.
+Policy: a module of more than ``TRUSTED_BYTES_MAX``, and every component, is compiled here when its
+machine code is not in the cache. A smaller module is compiled in the process: nothing that small was
+found to take more than half a second, and starting the child takes an eighth. Components have no
+such grace, because the translator of the component model ends the process where it is surprised.
 
 Mirrors: nothing in a cluster; there the shim's own process compiles.
 Departs: the guard is against time and memory, not against a compiler that is taken over.
@@ -27,6 +28,7 @@ BYTES_PER_SECOND = 500_000
 ADDRESS_BYTES_MIN = 2 << 30
 ADDRESS_BYTES_PER_BYTE = 64
 
+_CHILD = "import sys; from kubesim.wasm.compiling import main; sys.exit(main())"
 _DIGEST_BYTES = 32
 _REFUSED_EXIT_CODE = 3
 
@@ -49,7 +51,7 @@ def compile_guarded(wasm: bytes, *, is_component: bool, seconds: int | None = No
     """
     seconds = seconds_for(len(wasm)) if seconds is None else seconds
     kind = "component" if is_component else "module"
-    command = [sys.executable, "-m", __name__, kind, str(seconds)]
+    command = [sys.executable, "-P", "-c", _CHILD, kind, str(seconds)]
     try:
         child = subprocess.run(  # noqa: S603 - ourselves
             command, input=wasm, capture_output=True, timeout=seconds, check=False
@@ -60,7 +62,9 @@ def compile_guarded(wasm: bytes, *, is_component: bool, seconds: int | None = No
         raise WasmError(child.stderr.decode("utf-8", "replace").strip())
     digest, artifact = child.stdout[:_DIGEST_BYTES], child.stdout[_DIGEST_BYTES:]
     if child.returncode != 0 or digest != sha256(artifact).digest():
-        raise WasmError("takes more memory or time to compile than it may")
+        raise WasmError(
+            "cannot be compiled: the compiler failed, or needs too much memory or time"
+        )
     return artifact
 
 
@@ -74,8 +78,8 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from kubesim.wasm import native, nativecomponent  # noqa: PLC0415 - under the limits
 
-    engine = native.Native()
-    compiler = nativecomponent.ComponentNative(engine) if kind == "component" else engine
+    is_component = kind == "component"
+    compiler = nativecomponent.ComponentNative() if is_component else native.Native()
     try:
         artifact = bytes(compiler.compile(wasm).serialize())
     except WasmError as error:
@@ -83,7 +87,3 @@ def main() -> int:
         return _REFUSED_EXIT_CODE
     sys.stdout.buffer.write(sha256(artifact).digest() + artifact)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

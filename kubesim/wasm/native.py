@@ -62,6 +62,10 @@ SETTINGS: dict[str, bool | int | str] = {
     "wasm_custom_page_sizes": False,
 }
 
+# Calls between the parts of a composed component are compiled to modules of two memories. Without
+# this, the engine ends the process when it meets one.
+COMPONENT_SETTINGS = {**SETTINGS, "wasm_multi_memory": True}
+
 # A C compiler makes one table, a linker of several languages a few.
 TABLES_MAX = 16
 FRAMES_MAX = 32
@@ -110,8 +114,21 @@ class Ending:
 
 def settings_digest() -> str:
     """One short word for the version and all settings."""
-    text = "\n".join([VERSION, *(f"{key}={SETTINGS[key]}" for key in sorted(SETTINGS))])
+    both = (SETTINGS, COMPONENT_SETTINGS)
+    text = "\n".join([VERSION, *(f"{key}={each[key]}" for each in both for key in sorted(each))])
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def new_engine(settings: dict[str, bool | int | str]) -> wasmtime.Engine:
+    """An engine of exactly the version that this file was written for."""
+    installed = version("wasmtime")
+    if installed != VERSION:
+        message = f"wasmtime {VERSION} is needed, {installed} is installed"
+        raise SimulationError(message)
+    config = wasmtime.Config()
+    for name, value in settings.items():
+        setattr(config, name, value)
+    return wasmtime.Engine(config)
 
 
 def translate(text: str) -> bytes:
@@ -165,14 +182,7 @@ class Native:
     """One engine of wasmtime with all of WASI preview 1 linked to our own functions."""
 
     def __init__(self) -> None:
-        installed = version("wasmtime")
-        if installed != VERSION:
-            message = f"wasmtime {VERSION} is needed, {installed} is installed"
-            raise SimulationError(message)
-        config = wasmtime.Config()
-        for name, value in SETTINGS.items():
-            setattr(config, name, value)
-        self.engine = wasmtime.Engine(config)
+        self.engine = new_engine(SETTINGS)
         self.engine_address = _address(self.engine.ptr())
         self._linker = wasmtime.Linker(self.engine)
         self._session: Session | None = None

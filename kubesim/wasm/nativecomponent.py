@@ -36,7 +36,15 @@ from wasmtime.component import (
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Limits, TrapInfo
 from kubesim.wasm.interfaces import Interface, interface, resource_number
-from kubesim.wasm.native import FRAMES_MAX, Ending, Native, _address, _foreign, _one_line
+from kubesim.wasm.native import (
+    COMPONENT_SETTINGS,
+    FRAMES_MAX,
+    Ending,
+    _address,
+    _foreign,
+    _one_line,
+    new_engine,
+)
 from kubesim.wasm.nativevalues import VALUE_BYTES, Converters, Lift, Lower, Value
 from kubesim.wasm.wasi.guest import Exit, Stop
 from kubesim.wasm.wasip2.guest import ComponentGuest
@@ -119,15 +127,11 @@ class CompiledComponent:
 
 
 class ComponentNative:
-    """Components on the engine that runs the core modules, too.
+    """One engine of wasmtime for components, with all of the host's interfaces."""
 
-    Args:
-        native: The engine.
-    """
-
-    def __init__(self, native: Native) -> None:
-        self.engine = native.engine
-        self.engine_address = native.engine_address
+    def __init__(self) -> None:
+        self.engine = new_engine(COMPONENT_SETTINGS)
+        self.engine_address = _address(self.engine.ptr())
         self._session: ComponentSession | None = None
         self._converters = Converters(self._resource_type)
         self._destroy = _Destructor(self._destroyed)

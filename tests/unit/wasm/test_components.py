@@ -220,3 +220,33 @@ def test_a_module_is_asked_nothing_it_is_not(engine, httpinfo, files):
 
     assert Status.START_FAILED is run.status
     assert (500, Status.START_FAILED) == (handled.response.status, handled.execution.status)
+
+
+COMPOSED = """
+(component
+  (component $inner
+    (core module $m
+      (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+      (func (export "size") (param i32 i32) (result i32) (local.get 1)))
+    (core instance $i (instantiate $m))
+    (func (export "size") (param "text" string) (result u32)
+      (canon lift (core func $i "size") (memory (core memory $i "memory"))
+        (realloc (core func $i "realloc")))))
+  (instance $parts (instantiate $inner))
+  (core module $mem
+    (memory (export "memory") 1)
+    (data (i32.const 0) "hello"))
+  (core instance $x (instantiate $mem))
+  (core func $size (canon lower (func $parts "size") (memory (core memory $x "memory"))))
+  (core module $m
+    (import "inner" "size" (func $size (param i32 i32) (result i32)))
+    (func (export "go") (result i32) (call $size (i32.const 0) (i32.const 5))))
+  (core instance $i (instantiate $m (with "inner" (instance (export "size" (func $size))))))
+  (func (export "go") (result u32) (canon lift (core func $i "go"))))
+"""
+
+
+def test_the_parts_of_a_composed_component_call_each_other(engine):
+    """A string crosses from one part's memory into the other's."""
+    assert 5 == engine.call_component(engine.load(component(COMPOSED)), "go")[0]
