@@ -67,9 +67,7 @@ def pod_row(pod: Pod, totals: PodTotals | None) -> dict[str, Any]:
 
 def ordered_startup(totals: PodTotals) -> dict[str, int]:
     """A pod's phases in the order in which a pod lives them, the total last."""
-    return {
-        phase: totals.startup[phase] for phase in (*PHASES, TOTAL) if phase in totals.startup
-    }
+    return {phase: totals.startup[phase] for phase in (*PHASES, TOTAL) if phase in totals.startup}
 
 
 def pod_reason(pod: Pod) -> tuple[str, str]:
