@@ -15,7 +15,15 @@ import typer
 
 from kubesim import __version__
 from kubesim.cli.image import app as image_app
-from kubesim.cli.options import OutputFormat, Preset, ScenarioName, Seed, TableFormat, Until
+from kubesim.cli.options import (
+    OutputFormat,
+    PodOrder,
+    Preset,
+    ScenarioName,
+    Seed,
+    TableFormat,
+    Until,
+)
 from kubesim.cli.wasm import app as wasm_app
 from kubesim.errors import EXIT_BAD_INPUT, EXIT_BUG, InputError, Problem
 
@@ -151,6 +159,10 @@ def schedule(  # noqa: PLR0913  # the options of the verb
         Path | None,
         typer.Option(help="Judge the recorded case in this folder, attempt by attempt."),
     ] = None,
+    order: Annotated[
+        PodOrder,
+        typer.Option(help="Of pods of equal priority: as in the files, or the largest first."),
+    ] = PodOrder.GIVEN,
     output: Annotated[
         OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
     ] = OutputFormat.TEXT,
@@ -167,6 +179,7 @@ def schedule(  # noqa: PLR0913  # the options of the verb
             plugins=plugin or [],
             explain=explain,
             output=output,
+            order=order,
         )
     )
 

@@ -16,6 +16,13 @@ class OutputFormat(Enum):
     YAML = "yaml"
 
 
+class PodOrder(Enum):
+    """In which order pods of equal priority are taken."""
+
+    GIVEN = "given"
+    SIZE = "size"
+
+
 class TableFormat(Enum):
     """How a run's tables are written."""
 

@@ -10,19 +10,19 @@ import gc
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kubesim.api.corev1 import Node, Pod
 from kubesim.api.metav1 import KubeObject
-from kubesim.cli.options import OutputFormat
+from kubesim.cli.options import OutputFormat, PodOrder
 from kubesim.cluster.admitting import admitted
 from kubesim.cluster.plugins import set_up
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.explain import described, shown, verdict, verdict_lines
-from kubesim.controlplane.scheduler.oneshot import OneShot
+from kubesim.controlplane.scheduler.oneshot import OneShot, largest_first
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.manifests import (
@@ -48,6 +48,7 @@ def schedule_command(  # noqa: PLR0913  # the options of the verb
     plugins: Sequence[str],
     explain: bool,
     output: OutputFormat,
+    order: PodOrder = PodOrder.GIVEN,
 ) -> int:
     """Place pods; returns the exit code.
 
@@ -63,7 +64,15 @@ def schedule_command(  # noqa: PLR0913  # the options of the verb
         elif replay is not None:
             return _replay(replay, output=output)
         else:
-            result = _files(files, config=config, plugins=plugins, explain=explain, output=output)
+            order_of = largest_first if order is PodOrder.SIZE else list
+            result = _files(
+                files,
+                config=config,
+                plugins=plugins,
+                explain=explain,
+                output=output,
+                ordered=order_of,
+            )
         if output is OutputFormat.TEXT:
             _print(result, explain=explain)
         else:
@@ -85,13 +94,14 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _files(
+def _files(  # the options of the verb
     files: Sequence[str],
     *,
     config: str | None,
     plugins: Sequence[str],
     explain: bool,
     output: OutputFormat,
+    ordered: Callable[[list[KubeObject]], list[KubeObject]],
 ) -> dict[str, Any]:
     manifests = load_documents(document for file in files for document in _read(file))
     problems = [*_twice(manifests), *check(manifests)]
@@ -101,7 +111,7 @@ def _files(
     if not any(isinstance(obj, Pod) for obj in objects):
         raise InputError("there is no pod to place in the files")
     _note_ignored(objects)
-    result = admitted(objects)
+    result = admitted(ordered(objects))
     attempts: list[dict[str, Any]] = []
     tell = verdict if output is OutputFormat.TEXT else described
 
@@ -302,6 +312,8 @@ def _summary(result: Mapping[str, Any]) -> Iterator[str]:
     parts = [f"{count} {state}" for state, count in sorted(states.items())]
     nodes = len({s["node"] for s in result["final"].values() if s["state"] == "bound"})
     yield f"{total} pods: {', '.join(parts)}; {nodes} nodes in use"
+    if states["pending"] and states["bound"]:
+        yield "another order may place more: --order size takes the largest pods first"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import KubeObject, ObjectMeta
+from kubesim.api.podutil import pod_requests
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.controlplane.scheduler.backoff import BackoffQueue, QueuedPodInfo
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration, scheduler_name
@@ -43,6 +45,33 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 Observe = Callable[[Attempt], None]
 """Is told of an attempt."""
+
+
+def largest_first(objects: Iterable[KubeObject]) -> list[KubeObject]:
+    """The objects with the pods last, those that ask for the largest share of a cluster first.
+
+    All pods that wait when a scheduler starts have the same right to be first if their priorities
+    are equal; in this order the most of them find a place.
+    """
+    everything = list(objects)
+    pods = [obj for obj in everything if isinstance(obj, Pod)]
+    requests = {id(pod): pod_requests(pod.spec) for pod in pods}
+    total: dict[str, int] = {}
+    for node in everything:
+        if isinstance(node, Node):
+            for name, amount in node.status.allocatable.items():
+                total[name] = total.get(name, 0) + amount.nanos
+
+    def share(pod: Pod) -> Fraction:
+        shares = [
+            Fraction(amount.nanos, total[name])
+            for name, amount in requests[id(pod)].items()
+            if total.get(name)
+        ]
+        return max(shares, default=Fraction(0))
+
+    rest = [obj for obj in everything if not isinstance(obj, Pod)]
+    return [*rest, *sorted(pods, key=share, reverse=True)]
 
 
 @dataclass(slots=True)

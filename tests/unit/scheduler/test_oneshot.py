@@ -10,7 +10,7 @@ from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.cluster.admitting import admitted
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.explain import verdict, verdict_lines
-from kubesim.controlplane.scheduler.oneshot import OneShot, Outcome
+from kubesim.controlplane.scheduler.oneshot import OneShot, Outcome, largest_first
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.controlplane.scheduler.testing import node, pod
 
@@ -168,3 +168,14 @@ def test_admission_refuses_what_an_api_server_refuses() -> None:
     assert {
         "default/lost": 'pods "lost" is forbidden: no PriorityClass with name nope was found'
     } == result.rejected
+
+
+def test_the_largest_pods_come_first() -> None:
+    """In order of size pods come last, the one with the largest share of the cluster first."""
+    machine = node("machine", cpu="8", memory="64Gi")
+    small, large = pod("small", cpu="1"), pod("large", cpu="6")
+    greedy = pod("greedy", cpu="1", memory="60Gi")
+
+    ordered = largest_first([small, machine, large, greedy])
+
+    assert ["machine", "greedy", "large", "small"] == [obj.name for obj in ordered]
