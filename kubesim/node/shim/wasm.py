@@ -21,6 +21,7 @@ shim says which triggers the real one has.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -292,7 +293,7 @@ class WasmTask:
             )
 
 
-class WasmHttpHandler:
+class WasmHttpHandler(ABC):
     """Answers requests with a fresh instance each.
 
     Attributes:
@@ -350,8 +351,9 @@ class WasmHttpHandler:
             execute_ns=self._sim.now - began_ns - core_wait_ns,
         )
 
+    @abstractmethod
     def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
-        raise NotImplementedError
+        """What the module answers, and how its execution went."""
 
 
 class WagiHttpHandler(WasmHttpHandler):
