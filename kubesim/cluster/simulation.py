@@ -16,6 +16,7 @@ from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
 from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
+from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.node import NodeAssembly, World, assemble_node, known_handlers
 from kubesim.cluster.spinkube import (
@@ -33,15 +34,6 @@ from kubesim.controlplane.client import (
     StatusError,
 )
 from kubesim.controlplane.client.informer import InformerFactory
-from kubesim.controlplane.controllers import (
-    DeploymentController,
-    EndpointSliceController,
-    GarbageCollector,
-    NodeLifecycleController,
-    ReplicaSetController,
-    StatefulSetController,
-    TaintEvictionController,
-)
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import ObjectRefused, RunStarted, StepTaken
@@ -145,7 +137,7 @@ class Simulation:
         assembly = self.nodes[node_name]
         last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
         assembly.power_off()
-        self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
+        self._controllers.node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
 
     @cached_property
     def memo(self) -> Memo:
@@ -189,16 +181,7 @@ class Simulation:
             # Each controller of the real manager has a client, and so a rate limit, of its own.
             return self._client(f"kcm/{controller}", KCM_LIMITS, informers=informers)
 
-        self._node_lifecycle = NodeLifecycleController(sim, client=client("node-controller"))
-        self._controllers = (
-            DeploymentController(sim, client=client("deployment-controller")),
-            ReplicaSetController(sim, client=client("replicaset-controller")),
-            StatefulSetController(sim, client=client("statefulset-controller")),
-            EndpointSliceController(sim, client=client("endpointslice-controller")),
-            GarbageCollector(sim, client=client("generic-garbage-collector")),
-            TaintEvictionController(sim, client=client("taint-eviction-controller")),
-            self._node_lifecycle,
-        )
+        self._controllers = ControllerManager(sim, client=client)
         self._scheduler = Scheduler(
             sim,
             client=self._client("kube-scheduler", SCHEDULER_LIMITS),

@@ -7,18 +7,14 @@ something happened since the last look; looking costs no event, so it does not c
 
 from __future__ import annotations
 
-from typing import Any
-
-from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Node, Pod, Service
-from kubesim.api.scheme import SCHEME
 from kubesim.cluster import Simulation
 from kubesim.facts import RunEnded
 from kubesim.scenario.checkers import Checkers
 from kubesim.scenario.expectations import compile_expectations
-from kubesim.scenario.format import Step
 from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
+from kubesim.scenario.steps import take
 from kubesim.scenario.view import View
 from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import SECOND, next_grid_point
@@ -36,10 +32,6 @@ from kubesim.telemetry.build import (
 from kubesim.telemetry.observer import ServiceTotals
 
 LOOK_PERIOD_NS = SECOND
-SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
-    "Deployment": Deployment,
-    "ReplicaSet": ReplicaSet,
-}
 
 
 class LiveRun:
@@ -196,26 +188,4 @@ class LiveRun:
         if objects:
             self.simulation.apply(objects, what=f"{len(objects)} objects of {scenario.name}")
         for index, step in enumerate(scenario.spec.timeline):
-            sim.call_in(step.at, self._take, step, index)
-
-    def _take(self, step: Step, index: int) -> None:
-        simulation = self.simulation
-        if step.apply is not None:
-            objects = [manifest.obj for manifest in self.scenario.steps[index]]
-            simulation.apply(objects, what=step.apply)
-        elif step.delete is not None:
-            resource = SCHEME.find_name(step.delete.kind)
-            assert resource is not None, step.delete
-            simulation.delete(resource.model, _key(step.delete, namespaced=resource.namespaced))
-        elif step.scale is not None:
-            key = _key(step.scale, namespaced=True)
-            simulation.scale(SCALABLE[step.scale.kind], key, step.scale.replicas)
-        elif step.drain is not None:
-            simulation.drain(step.drain)
-        else:
-            assert step.fail_node is not None, step
-            simulation.fail_node(step.fail_node)
-
-
-def _key(target: Any, *, namespaced: bool) -> str:
-    return f"{target.namespace}/{target.name}" if namespaced else str(target.name)
+            sim.call_in(step.at, take, self.simulation, step, scenario.steps.get(index, ()))

@@ -1,0 +1,60 @@
+"""kube-controller-manager: the controllers it runs, each with a client of its own.
+
+Mirrors: cmd/kube-controller-manager/app/controllermanager.go (NewControllerDescriptors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from kubesim.controlplane.client import Client
+from kubesim.controlplane.controllers import (
+    DeploymentController,
+    EndpointSliceController,
+    GarbageCollector,
+    NodeLifecycleController,
+    ReplicaSetController,
+    StatefulSetController,
+    TaintEvictionController,
+)
+from kubesim.sim import Sim
+
+
+class StartController(Protocol):
+    """A controller's constructor."""
+
+    def __call__(self, sim: Sim, *, client: Client) -> object:
+        """Construct it; it then runs by itself."""
+        ...
+
+
+# Name of the controller, which is its client's, and what starts it; in this order.
+CONTROLLERS: tuple[tuple[str, StartController], ...] = (
+    ("node-controller", NodeLifecycleController),
+    ("deployment-controller", DeploymentController),
+    ("replicaset-controller", ReplicaSetController),
+    ("statefulset-controller", StatefulSetController),
+    ("endpointslice-controller", EndpointSliceController),
+    ("generic-garbage-collector", GarbageCollector),
+    ("taint-eviction-controller", TaintEvictionController),
+)
+
+
+class ControllerManager:
+    """All controllers of a cluster.
+
+    Args:
+        sim: The run.
+        client: Makes a controller's connection to the API server, by the controller's name.
+    """
+
+    def __init__(self, sim: Sim, *, client: Callable[[str], Client]) -> None:
+        self._running = {name: start(sim, client=client(name)) for name, start in CONTROLLERS}
+
+    @property
+    def node_lifecycle(self) -> NodeLifecycleController:
+        """The controller that has to be told when a node falls silent."""
+        controller = self._running["node-controller"]
+        assert isinstance(controller, NodeLifecycleController)
+        return controller

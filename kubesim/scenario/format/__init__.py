@@ -1,0 +1,40 @@
+"""The scenario format: ``kubesim.dev/v1alpha1``, kind ``Scenario``.
+
+One document says what is simulated: the machines, the images, the users, what happens when, and
+what is expected of it. The Kubernetes manifests it is about stand beside it, as plain YAML. The
+JSON Schema of this model is shipped (``scenarios/scenario.schema.json``), so that editors complete
+it.
+"""
+
+from kubesim.scenario.format.document import (
+    API_VERSION,
+    ScenarioDocument,
+    ScenarioSpec,
+    SchedulerSpec,
+    json_schema,
+)
+from kubesim.scenario.format.expectations import Expectation
+from kubesim.scenario.format.images import ImageSpec, ProgramSpec, SpinSpec, WasmSpec
+from kubesim.scenario.format.machines import Capacity, KubeletSettings, NodePool
+from kubesim.scenario.format.timeline import Step, Target
+from kubesim.scenario.format.traffic import RequestSpec, TrafficSpec
+
+__all__ = [
+    "API_VERSION",
+    "Capacity",
+    "Expectation",
+    "ImageSpec",
+    "KubeletSettings",
+    "NodePool",
+    "ProgramSpec",
+    "RequestSpec",
+    "ScenarioDocument",
+    "ScenarioSpec",
+    "SchedulerSpec",
+    "SpinSpec",
+    "Step",
+    "Target",
+    "TrafficSpec",
+    "WasmSpec",
+    "json_schema",
+]

@@ -1,0 +1,90 @@
+"""What the registries have."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kubesim.scenario.format.values import ScenarioModel, ScenarioQuantity, Span
+
+
+class LayerSpec(ScenarioModel):
+    """One layer of an image; layers of equal digest are one layer."""
+
+    size: ScenarioQuantity
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class ProgramSpec(ScenarioModel):
+    """What a Linux image runs; what is left out comes from the preset's program ``model``."""
+
+    model: str = "default"
+    init: Span | None = None
+    service: Span | None = None
+    workers: int | None = Field(default=None, gt=0)
+    memory: ScenarioQuantity | None = None
+    port: int = Field(default=80, ge=0, le=65535)
+    run_time: Span | None = None
+    exit_code: int = Field(default=0, ge=0, le=255)
+    log: tuple[str, ...] = ()
+    body: str = "ok\n"
+
+
+class SpinSpec(ScenarioModel):
+    """What the Spin manifest of a component allows it; names as in ``spin.toml``."""
+
+    key_value_stores: tuple[str, ...] = ()
+    sqlite_databases: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default_factory=dict)
+    allowed_outbound_hosts: tuple[str, ...] = ()
+
+
+class WasmSpec(ScenarioModel):
+    """The module a Wasm image carries and how it is used.
+
+    Attributes:
+        module: The file.
+        kind: ``command``, ``wagi`` or, for a wasi:http component, ``http``.
+        port: Where it listens; by default where its runtime does.
+        spin: What a component may open and call.
+    """
+
+    module: str
+    kind: Literal["command", "wagi", "http"] = "command"
+    port: int | None = Field(default=None, gt=0, le=65535)
+    spin: SpinSpec = SpinSpec()
+
+
+class ImageSpec(ScenarioModel):
+    """An image that the cluster's registries have.
+
+    Attributes:
+        name: The reference under which pods name it.
+        layers: Layers that are made up.
+        program: What a Linux image runs.
+        wasm: What a Wasm image runs.
+        oci: A real image: the folder of an OCI image layout, instead of layers and wasm.
+        oci_ref: Which image of the layout, when it has several and none of that name.
+    """
+
+    name: str
+    layers: tuple[LayerSpec, ...] = ()
+    program: ProgramSpec | None = None
+    wasm: WasmSpec | None = None
+    oci: str | None = None
+    oci_ref: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ImageSpec:
+        if self.oci is not None:
+            if self.layers or self.wasm is not None:
+                raise ValueError("oci brings its own layers and module")
+            return self
+        if self.oci_ref is not None:
+            raise ValueError("ociRef goes with oci")
+        if self.program is not None and self.wasm is not None:
+            raise ValueError("an image runs either a program or a Wasm module")
+        if self.wasm is None and not self.layers:
+            raise ValueError("a Linux image needs layers")
+        return self

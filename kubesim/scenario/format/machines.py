@@ -1,0 +1,58 @@
+"""The machines: pools of equal nodes."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from kubesim.api.quantity import Quantity
+from kubesim.scenario.format.values import PoolTaint, ScenarioModel, ScenarioQuantity
+
+
+class Capacity(ScenarioModel):
+    """What a machine has; devices are extended resources such as ``nvidia.com/gpu``."""
+
+    cpu: ScenarioQuantity
+    memory: ScenarioQuantity
+    pods: int = Field(default=110, gt=0)
+    ephemeral_storage: ScenarioQuantity = Quantity("100Gi")
+    devices: dict[str, ScenarioQuantity] = Field(default_factory=dict)
+
+
+class KubeletSettings(ScenarioModel):
+    """KubeletConfiguration, as far as it is simulated; names and defaults are upstream's."""
+
+    serialize_image_pulls: bool = True
+
+
+class NodePool(ScenarioModel):
+    """Equal nodes.
+
+    Attributes:
+        name: The nodes are called ``<name>-0``, ``<name>-1``, ...
+        count: How many.
+        machine: A machine type of ``models/machines``; or
+        capacity: what such a machine has.
+        labels: Labels of the nodes, beside the usual ones.
+        taints: As ``key=value:Effect``, or as mappings.
+        runtimes: Handlers in containerd's runtime table: what the nodes can run.
+        zones: Zones over which the nodes are spread in turn.
+        price_per_hour: Dollars an hour, when the machine type does not say.
+        kubelet: Kubelet configuration.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=50)
+    count: int = Field(ge=0, le=100_000)
+    machine: str | None = None
+    capacity: Capacity | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    taints: tuple[PoolTaint, ...] = ()
+    runtimes: tuple[str, ...] = ("runc",)
+    zones: tuple[str, ...] = ()
+    price_per_hour: ScenarioQuantity | None = None
+    kubelet: KubeletSettings = KubeletSettings()
+
+    @model_validator(mode="after")
+    def _machine_or_capacity(self) -> NodePool:
+        if (self.machine is None) == (self.capacity is None):
+            raise ValueError("give either machine or capacity")
+        return self

@@ -1,0 +1,64 @@
+"""The timeline's verbs: what each of them does to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.scheme import SCHEME
+from kubesim.cluster import Simulation
+from kubesim.manifests import Manifest
+from kubesim.scenario.format import Step, Target
+
+SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
+    "Deployment": Deployment,
+    "ReplicaSet": ReplicaSet,
+}
+
+
+def take(simulation: Simulation, step: Step, manifests: Sequence[Manifest]) -> None:
+    """Take a step.
+
+    Args:
+        simulation: The cluster.
+        step: The step.
+        manifests: What it applies, if that is its verb.
+    """
+    verb = next(name for name in VERBS if getattr(step, name) is not None)
+    VERBS[verb](simulation, getattr(step, verb), manifests)
+
+
+def _apply(simulation: Simulation, source: str, manifests: Sequence[Manifest]) -> None:
+    simulation.apply([manifest.obj for manifest in manifests], what=source)
+
+
+def _delete(simulation: Simulation, target: Target, _: Sequence[Manifest]) -> None:
+    resource = SCHEME.find_name(target.kind)
+    assert resource is not None, target
+    simulation.delete(resource.model, _key(target, namespaced=resource.namespaced))
+
+
+def _scale(simulation: Simulation, target: Any, _: Sequence[Manifest]) -> None:
+    simulation.scale(SCALABLE[target.kind], _key(target, namespaced=True), target.replicas)
+
+
+def _drain(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.drain(node)
+
+
+def _fail_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.fail_node(node)
+
+
+VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
+    "apply": _apply,
+    "delete": _delete,
+    "scale": _scale,
+    "drain": _drain,
+    "fail_node": _fail_node,
+}
+
+
+def _key(target: Target, *, namespaced: bool) -> str:
+    return f"{target.namespace}/{target.name}" if namespaced else target.name
