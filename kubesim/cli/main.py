@@ -161,8 +161,11 @@ def schedule(  # noqa: PLR0913  # the options of the verb
     ] = None,
     order: Annotated[
         PodOrder,
-        typer.Option(help="Of pods of equal priority: as in the files, or the largest first."),
-    ] = PodOrder.GIVEN,
+        typer.Option(
+            help="Of pods of equal priority: as given in the files, by size, the largest first, or "
+            "auto: as given, and by size if that places more and nothing says who came first."
+        ),
+    ] = PodOrder.AUTO,
     output: Annotated[
         OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
     ] = OutputFormat.TEXT,

@@ -19,6 +19,7 @@ class OutputFormat(Enum):
 class PodOrder(Enum):
     """In which order pods of equal priority are taken."""
 
+    AUTO = "auto"
     GIVEN = "given"
     SIZE = "size"
 

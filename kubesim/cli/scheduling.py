@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from kubesim.cluster.admitting import admitted
 from kubesim.cluster.plugins import set_up
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.explain import described, shown, verdict, verdict_lines
-from kubesim.controlplane.scheduler.oneshot import OneShot, largest_first
+from kubesim.controlplane.scheduler.oneshot import OneShot, Outcome, largest_first
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.manifests import (
@@ -48,7 +49,7 @@ def schedule_command(  # noqa: PLR0913  # the options of the verb
     plugins: Sequence[str],
     explain: bool,
     output: OutputFormat,
-    order: PodOrder = PodOrder.GIVEN,
+    order: PodOrder = PodOrder.AUTO,
 ) -> int:
     """Place pods; returns the exit code.
 
@@ -64,14 +65,13 @@ def schedule_command(  # noqa: PLR0913  # the options of the verb
         elif replay is not None:
             return _replay(replay, output=output)
         else:
-            order_of = largest_first if order is PodOrder.SIZE else list
             result = _files(
                 files,
                 config=config,
                 plugins=plugins,
                 explain=explain,
                 output=output,
-                ordered=order_of,
+                order=order,
             )
         if output is OutputFormat.TEXT:
             _print(result, explain=explain)
@@ -101,7 +101,7 @@ def _files(  # the options of the verb
     plugins: Sequence[str],
     explain: bool,
     output: OutputFormat,
-    ordered: Callable[[list[KubeObject]], list[KubeObject]],
+    order: PodOrder,
 ) -> dict[str, Any]:
     manifests = load_documents(document for file in files for document in _read(file))
     problems = [*_twice(manifests), *check(manifests)]
@@ -111,36 +111,72 @@ def _files(  # the options of the verb
     if not any(isinstance(obj, Pod) for obj in objects):
         raise InputError("there is no pod to place in the files")
     _note_ignored(objects)
-    result = admitted(ordered(objects))
-    attempts: list[dict[str, Any]] = []
+    result = admitted(objects)
     tell = verdict if output is OutputFormat.TEXT else described
-
-    def observe(attempt: Attempt) -> None:
-        attempts.append(tell(attempt))
-
     document, configuration = _configuration(config)
     setup = set_up(configuration, _plugins(plugins))
-    try:
+
+    def place(how: PodOrder) -> Placement:
+        attempts: list[dict[str, Any]] = []
+
+        def observe(attempt: Attempt) -> None:
+            attempts.append(tell(attempt))
+
         run = OneShot(
-            result.objects,
+            largest_first(result.objects) if how is PodOrder.SIZE else result.objects,
             config=setup.config,
             registry=setup.registry,
             observe=observe if explain else None,
         )
+        return Placement(how, run.run(), attempts)
+
+    try:
+        placement = _in_order(order, place, result.objects)
     except InputError as error:
         raise _in_document(error, document) from None
-    outcome = run.run()
-    final = outcome.final
+    outcome = placement.outcome
+    final = {obj.key: outcome.final[obj.key] for obj in result.objects if isinstance(obj, Pod)}
     for key, message in result.rejected.items():
         final[key] = {"state": "refused", "reason": "Forbidden", "message": message}
     return {
         "final": final,
         "bindOrder": outcome.bind_order,
         "deleted": outcome.deleted,
+        "order": placement.order.value,
         **({"rejectedAtAdmission": result.rejected} if result.rejected else {}),
-        **({"attempts": attempts} if explain else {}),
+        **({"attempts": placement.attempts} if explain else {}),
         "nodes": sum(isinstance(obj, Node) for obj in objects),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One way of placing all pods."""
+
+    order: PodOrder
+    outcome: Outcome
+    attempts: list[dict[str, Any]]
+
+
+def _in_order(
+    order: PodOrder, place: Callable[[PodOrder], Placement], objects: Sequence[KubeObject]
+) -> Placement:
+    """Place in the order that was asked for.
+
+    Pods in a file that no cluster has seen have not arrived yet, in whatever order. If some of them
+    find no room in the order of the file, the largest go first; what places more pods is the answer
+    to whether they fit. Pods of a dump carry the time at which they arrived, and keep their turn.
+    """
+    if order is not PodOrder.AUTO:
+        return place(order)
+    given = place(PodOrder.GIVEN)
+    pending = {k for k, state in given.outcome.final.items() if state["state"] == "pending"}
+    arrived = any(p.metadata.creation_timestamp is not None for p in objects if p.key in pending)
+    if not pending or arrived:
+        return given
+    by_size = place(PodOrder.SIZE)
+    more = len(by_size.outcome.bind_order) > len(given.outcome.bind_order)
+    return by_size if more and by_size.outcome.deleted == given.outcome.deleted else given
 
 
 def _read(file: str) -> list[Document]:
@@ -312,8 +348,8 @@ def _summary(result: Mapping[str, Any]) -> Iterator[str]:
     parts = [f"{count} {state}" for state, count in sorted(states.items())]
     nodes = len({s["node"] for s in result["final"].values() if s["state"] == "bound"})
     yield f"{total} pods: {', '.join(parts)}; {nodes} nodes in use"
-    if states["pending"] and states["bound"]:
-        yield "another order may place more: --order size takes the largest pods first"
+    if result.get("order") == PodOrder.SIZE.value:
+        yield "the largest pods went first; --order given takes them as in the files"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

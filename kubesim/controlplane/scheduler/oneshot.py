@@ -130,6 +130,27 @@ class OneShot:
 
     def run(self) -> Outcome:
         """Try all pods until nothing changes any more."""
+        self.settle()
+        return self.outcome()
+
+    def arrive(self, pod: Pod) -> None:
+        """A pod appears, with a UID."""
+        assert pod.uid not in self._pods, pod.uid
+        self._pods[pod.uid] = pod
+        self._handlers.on_pod(None, pod)
+
+    def leave(self, uid: str) -> None:
+        """A pod is gone; its place is free. One that had to make room is gone already."""
+        pod = self._pods.pop(uid, None)
+        if pod is not None and pod.key not in self._outcome.deleted:
+            self._handlers.on_pod(pod, None)
+
+    def sleep_until(self, at_ns: int) -> None:
+        """Time passes; never backwards."""
+        self._now_ns = max(self._now_ns, START_TIME_NS + at_ns)
+
+    def settle(self) -> None:
+        """Try the pods that wait until nothing changes any more."""
         gave_up = False
         while True:
             item = self._queue.pop()
@@ -140,6 +161,9 @@ class OneShot:
                 break
             else:
                 gave_up = True
+
+    def outcome(self) -> Outcome:
+        """Where everything is now."""
         outcome = self._outcome
         gone = set(outcome.deleted)
         for pod in self._pods.values():

@@ -85,6 +85,35 @@ def test_an_unplaced_pod_is_exit_1(schedule: Schedule, files: Path) -> None:
     assert "1 not placed: 0/2 nodes are available: 2 Insufficient cpu." in out
 
 
+TIGHT = (POD.format(name="small-1", cpu="1") + POD.format(name="small-2", cpu="1")) + POD.format(
+    name="large", cpu="4"
+)
+
+
+def test_the_largest_go_first_if_that_places_more(schedule: Schedule, files: Path) -> None:
+    """Two small pods spread over both nodes leave no room for a large one that came first."""
+    (files / "pods.yaml").unlink()
+    code, out, _ = schedule("-f", str(files), "-f", "-", stdin=TIGHT)
+    assert 0 == code
+    assert "the largest pods went first" in out
+
+
+def test_the_order_of_the_files_can_be_asked_for(schedule: Schedule, files: Path) -> None:
+    """Then the large pod stays out, as it does in a cluster to which it comes last."""
+    (files / "pods.yaml").unlink()
+    code, out, _ = schedule("-f", str(files), "-f", "-", "--order", "given", stdin=TIGHT)
+    assert (1, True) == (code, "1 not placed" in out)
+
+
+def test_pods_that_arrived_keep_their_turn(schedule: Schedule, files: Path) -> None:
+    """A dump says when its pods came; the first stays first."""
+    (files / "pods.yaml").unlink()
+    metadata = '{name: large, uid: u, creationTimestamp: "2026-01-01T00:00:00Z"}'
+    dump = TIGHT.replace("{name: large}", metadata)
+    code, _, _ = schedule("-f", str(files), "-f", "-", stdin=dump)
+    assert 1 == code
+
+
 def test_json_has_the_format_of_the_recordings(schedule: Schedule, files: Path) -> None:
     """Final states and order of binding; attempts when they are asked for."""
     _, out, _ = schedule("-f", str(files), "-o", "json")
@@ -101,7 +130,8 @@ def test_json_has_the_format_of_the_recordings(schedule: Schedule, files: Path) 
 def test_explain_prints_the_tree(schedule: Schedule, files: Path) -> None:
     """Who refused what, and the scores of the best nodes."""
     pods = POD.format(name="wide", cpu="3")
-    _, out, _ = schedule("-f", str(files), "-f", "-", "--explain", stdin=pods)
+    args = ("-f", str(files), "-f", "-", "--explain", "--order", "given")
+    _, out, _ = schedule(*args, stdin=pods)
     assert "default/a -> n2 (2 of 2 nodes fit)" in out
     assert "Insufficient cpu: 1 node (n1)" in out
 

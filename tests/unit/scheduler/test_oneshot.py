@@ -13,6 +13,7 @@ from kubesim.controlplane.scheduler.explain import verdict, verdict_lines
 from kubesim.controlplane.scheduler.oneshot import OneShot, Outcome, largest_first
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.controlplane.scheduler.testing import node, pod
+from kubesim.sim.time import SECOND
 
 CONFIG = KubeSchedulerConfiguration()
 TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
@@ -179,3 +180,15 @@ def test_the_largest_pods_come_first() -> None:
     ordered = largest_first([small, machine, large, greedy])
 
     assert ["machine", "greedy", "large", "small"] == [obj.name for obj in ordered]
+
+
+def test_a_pod_that_leaves_makes_room_for_one_that_waits() -> None:
+    """Who came too late is placed as soon as somebody went."""
+    early, late = admitted([pod("early", cpu="3"), pod("late", cpu="3")]).objects
+    assert isinstance(early, Pod)
+    run = OneShot(admitted([node("n1", cpu="4"), early, late]).objects, config=CONFIG)
+    run.settle()
+    run.leave(early.uid)
+    run.sleep_until(60 * SECOND)
+    run.settle()
+    assert [("default/early", "n1"), ("default/late", "n1")] == run.outcome().bind_order
