@@ -24,6 +24,7 @@ class MachineType(Sourced):
         memory: Memory.
         pods: How many pods the provider's default configuration allows.
         price_per_hour_usd: On-demand price, as a decimal number in a string (exact).
+        spot_price_per_hour_usd: Spot price; where there is none the preset has a percentage.
     """
 
     name: str
@@ -32,6 +33,20 @@ class MachineType(Sourced):
     memory: Bytes = Field(gt=0)
     pods: int = Field(gt=0)
     price_per_hour_usd: str = Field(alias="pricePerHourUSD", pattern=r"^\d+(\.\d+)?$")
+
+    spot_price_per_hour_usd: str | None = Field(
+        default=None, alias="spotPricePerHourUSD", pattern=r"^\d+(\.\d+)?$"
+    )
+
+    def spot_price_nano_usd(self, percent: int) -> int:
+        """The spot price in billionths of a dollar an hour.
+
+        Args:
+            percent: Of the on-demand price, where no spot price is known.
+        """
+        if self.spot_price_per_hour_usd is not None:
+            return Quantity(self.spot_price_per_hour_usd).nanos
+        return self.price_per_hour_nano_usd * percent // 100
 
     @property
     def price_per_hour_nano_usd(self) -> int:

@@ -70,6 +70,28 @@ class NetworkNumbers(CalibrationModel):
     proxy_sync: DurationNumber
 
 
+class CloudNumbers(CalibrationModel):
+    """A cloud that rents out instances.
+
+    Attributes:
+        instance_start: From the request until the instance runs.
+        boot: From there until its kubelet starts.
+        network_ready: From the registered node until its network works and it is Ready.
+        instance_stop: From the order to end until the cloud has forgotten it.
+        spot_notice: How long before it takes a spot instance back the cloud says so.
+        spot_interruption: Mean time until that happens to an instance (exponential).
+        spot_price_percent: A spot instance's price, where the machine type does not have one.
+    """
+
+    instance_start: DurationNumber
+    boot: DurationNumber
+    network_ready: DurationNumber
+    instance_stop: DurationNumber
+    spot_notice: DurationNumber
+    spot_interruption: DurationNumber
+    spot_price_percent: CountNumber
+
+
 class RuntimeNumbers(CalibrationModel):
     """A runtime that runs Linux containers.
 
@@ -140,6 +162,7 @@ class Preset(CalibrationModel):
     containerd: ContainerdNumbers
     registry: RegistryNumbers
     network: NetworkNumbers
+    cloud: CloudNumbers
     runtimes: dict[str, RuntimeNumbers]
     wasm_runtimes: dict[str, WasmRuntimeNumbers]
     execution: ExecutionNumbers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kubesim.api.corev1 import Taint
 from kubesim.api.frozenmap import FrozenMap
@@ -27,6 +28,11 @@ class NodeConfig:
         runtimes: The handlers of its runtime table.
         serialize_image_pulls: ``serializeImagePulls``.
         price_per_hour_nano_usd: Billionths of a dollar an hour.
+        machine: Its machine type; empty for one of no type.
+        zone: Its zone, if it is in one.
+        spot: Whether the cloud may take it back.
+        annotations: Annotations of the Node.
+        finalizers: Who has to agree before the Node is deleted.
     """
 
     name: str
@@ -38,6 +44,48 @@ class NodeConfig:
     runtimes: tuple[str, ...]
     serialize_image_pulls: bool
     price_per_hour_nano_usd: int
+    machine: str = ""
+    zone: str = ""
+    spot: bool = False
+    annotations: FrozenMap[str, str] = field(default_factory=FrozenMap)
+    finalizers: tuple[str, ...] = ()
+
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolConfig:
+    """A pool of equal nodes, which may grow and shrink.
+
+    Attributes:
+        name: Its name.
+        template: A node of it, but for its name and zone.
+        zones: Zones over which its nodes are spread in turn.
+        count: How many nodes there are when the run begins.
+        min_size: How few nodes an autoscaler may leave.
+        max_size: How many nodes an autoscaler may make; ``None`` if no autoscaler looks after it.
+        priority: What the priority expander goes by.
+    """
+
+    name: str
+    template: NodeConfig
+    zones: tuple[str, ...] = ()
+    count: int = 0
+    min_size: int = 0
+    max_size: int | None = None
+    priority: int = 0
+
+    def node(self, number: int) -> NodeConfig:
+        """The node of that number."""
+        zone = self.zones[number % len(self.zones)] if self.zones else ""
+        labels = {ZONE_LABEL: zone} if zone else {}
+        return replace(
+            self.template,
+            name=f"{self.name}-{number}",
+            zone=zone,
+            labels=FrozenMap({**labels, **self.template.labels}),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +105,10 @@ class ClusterConfig:
         spinkube: Whether SpinKube is installed.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
+        pools: The pools that the nodes are of.
+        cloud_capacity: How many instances of a machine type (or ``type/spot``) there are.
+        spot_interruption_ns: Mean time until the cloud takes a spot instance back, if not the
+            preset's.
     """
 
     name: str
@@ -71,3 +123,6 @@ class ClusterConfig:
     spinkube: bool = False
     shim_installers: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
+    pools: tuple[PoolConfig, ...] = ()
+    cloud_capacity: Mapping[str, int] = field(default_factory=dict)
+    spot_interruption_ns: int | None = None

@@ -18,7 +18,8 @@ from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
-from kubesim.cluster.node import NodeAssembly, World, assemble_node, known_handlers
+from kubesim.cluster.fleet import Fleet
+from kubesim.cluster.node import NodeAssembly, World, known_handlers
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
     start_shim_installers,
@@ -134,10 +135,42 @@ class Simulation:
     def fail_node(self, node_name: str) -> None:
         """A node goes down at once and stays down."""
         self.sim.emit(StepTaken(verb="fail node", subject=node_name))
-        assembly = self.nodes[node_name]
-        last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
-        assembly.power_off()
-        self._controllers.node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
+        if self._exists(node_name):
+            self.fleet.fail(node_name)
+
+    def add_node(self, pool: str) -> None:
+        """Ask the cloud for one more node of a pool."""
+        self.sim.emit(StepTaken(verb="add node", subject=pool))
+        self.fleet.launch(self.fleet.pools[pool])
+
+    def remove_node(self, node_name: str) -> None:
+        """End the instance of a node."""
+        self.sim.emit(StepTaken(verb="remove node", subject=node_name))
+        if self._exists(node_name):
+            self.fleet.terminate(node_name)
+
+    def interrupt_node(self, node_name: str) -> None:
+        """The cloud wants the instance of a node back and says so; two minutes later it is gone."""
+        self.sim.emit(StepTaken(verb="interrupt node", subject=node_name))
+        if self._exists(node_name):
+            self.fleet.cloud.interrupt(self.fleet.instance_of[node_name])
+
+    @property
+    def nodes(self) -> dict[str, NodeAssembly]:
+        """The nodes that are simulated, by name."""
+        return self.fleet.nodes
+
+    def _exists(self, node_name: str) -> bool:
+        """Whether there is such a node; a step that names one that there is not is refused."""
+        if node_name in self.nodes:
+            return True
+        message = f'nodes "{node_name}" not found'
+        self.sim.emit(
+            ObjectRefused(
+                kind="Node", namespace="", name=node_name, reason="NotFound", message=message
+            )
+        )
+        return False
 
     @cached_property
     def memo(self) -> Memo:
@@ -224,18 +257,14 @@ class Simulation:
             memo=lambda: self.memo,
             horizon_ns=config.horizon_ns,
         )
-        self.nodes: dict[str, NodeAssembly] = {}
-        for index, node in enumerate(config.nodes):
-            client = self._client(f"kubelet/{node.name}", KUBELET_LIMITS)
-            assembly = assemble_node(world, config=node, index=index, client=client)
-            self.nodes[node.name] = assembly
-            self._register(assembly)
-
-    def _register(self, assembly: NodeAssembly) -> None:
-        """The node was there before the run began: its object simply is."""
-        node = assembly.kubelet.node()
-        stored = self.apiserver.create(node)
-        self.apiserver.update_status(stored.replace(status=node.status))
+        self.fleet = Fleet(
+            world,
+            config=config,
+            apiserver=self.apiserver,
+            client=lambda name: self._client(f"kubelet/{name}", KUBELET_LIMITS),
+            cloud_client=self._client("cloud-controller-manager", KCM_LIMITS),
+            node_lifecycle=self._controllers.node_lifecycle,
+        )
 
     def _start_traffic(self) -> None:
         client = self._client("kube-proxy/ingress", NO_LIMITS)

@@ -7,6 +7,15 @@ nanoseconds; instants count from the beginning of the run.
 """
 
 from kubesim.facts.apiserver import EventRecorded, ObjectWritten
+from kubesim.facts.cloud import (
+    InstanceInterruptionNoticed,
+    InstanceLaunched,
+    InstanceRefused,
+    InstanceStarted,
+    InstanceTerminated,
+    NodeBecameReady,
+    NodeRegistered,
+)
 from kubesim.facts.containerd import (
     ContainerdRestarted,
     CriCalled,
@@ -35,10 +44,17 @@ __all__ = [
     "EndpointProgrammed",
     "EventRecorded",
     "ImagePulled",
+    "InstanceInterruptionNoticed",
+    "InstanceLaunched",
+    "InstanceRefused",
+    "InstanceStarted",
+    "InstanceTerminated",
     "LayerPulled",
     "LogWritten",
     "ModuleLoaded",
+    "NodeBecameReady",
     "NodeFailed",
+    "NodeRegistered",
     "ObjectRefused",
     "ObjectWritten",
     "PodAttempted",

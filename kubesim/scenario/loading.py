@@ -41,7 +41,7 @@ from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader
 from kubesim.scenario.lenient import Strictness, read
-from kubesim.scenario.nodes import nodes_of
+from kubesim.scenario.nodes import nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.share import share_path
 from kubesim.wire.http import HttpRequest
@@ -86,6 +86,7 @@ class LoadedScenario:
     def cluster_config(self, *, seed: int, horizon_ns: int) -> ClusterConfig:
         """What the cluster is made of."""
         spec = self.spec
+        pools = pools_of(spec, self.document, self.preset)
         return ClusterConfig(
             name=self.name,
             digest=self.digest,
@@ -93,7 +94,10 @@ class LoadedScenario:
             start_time_ns=spec.start_time,
             horizon_ns=horizon_ns,
             preset=self.preset,
-            nodes=nodes_of(spec, self.document),
+            nodes=nodes_of(pools),
+            pools=pools,
+            cloud_capacity=spec.cloud.capacity,
+            spot_interruption_ns=spec.cloud.spot_interruption,
             images=self.images,
             traffic=tuple(_traffic(spec, horizon_ns)),
             scheduler=self.scheduler,
@@ -165,7 +169,7 @@ class _Loader:
         if self._strictness is not None:
             spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
-        self._try(lambda: nodes_of(spec, document))
+        self._try(lambda: pools_of(spec, document))
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
@@ -252,25 +256,17 @@ class _Loader:
         self, spec: ScenarioSpec, document: Document, before: tuple[Manifest, ...]
     ) -> dict[int, tuple[Manifest, ...]]:
         steps: dict[int, tuple[Manifest, ...]] = {}
-        nodes = {node.name for node in self._try(lambda: nodes_of(spec, document)) or ()}
         for index, step in enumerate(spec.timeline):
             where = ("spec", "timeline", index)
             if step.apply is not None:
                 documents = self._read(step.apply, document, (*where, "apply"))
                 known = (*before, *(m for step in steps.values() for m in step))
                 steps[index] = self._decoded(documents, spec, known)
-            self._check_step(step, document, where, nodes)
+            self._problems += step_problems(spec, step, document, where)
+            self._check_step(step, document, where)
         return steps
 
-    def _check_step(
-        self, step: Step, document: Document, where: tuple[str | int, ...], nodes: set[str]
-    ) -> None:
-        for verb, node in (("drain", step.drain), ("failNode", step.fail_node)):
-            if node is not None and nodes and node not in nodes:
-                near = closest(node, sorted(nodes))
-                hint = f'did you mean "{near}"?' if near else ""
-                problem = document.problem(f'no node "{node}"', (*where, verb), suggestion=hint)
-                self._problems.append(problem)
+    def _check_step(self, step: Step, document: Document, where: tuple[str | int, ...]) -> None:
         for verb, target in (("delete", step.delete), ("scale", step.scale)):
             if target is not None and SCHEME.find_name(target.kind) is None:
                 problem = document.problem(f'unknown kind "{target.kind}"', (*where, verb, "kind"))

@@ -10,24 +10,36 @@ from collections.abc import Iterator
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
-from kubesim.calibration import MachineType, load_machines
-from kubesim.cluster import NodeConfig
+from kubesim.calibration import MachineType, Preset, load_machines
+from kubesim.cluster import NodeConfig, PoolConfig
 from kubesim.cluster.node import WASM_SHIMS, known_handlers
 from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
-from kubesim.scenario.format import NodePool, ScenarioSpec
+from kubesim.scenario.format import NodePool, ScenarioSpec, Step
 
 EVICTION_MEMORY = Quantity("100Mi")
 EVICTION_DISK_PERCENT = 10
 POOL_LABEL = "kubesim.dev/pool"
-ZONE_LABEL = "topology.kubernetes.io/zone"
+CAPACITY_TYPE_LABEL = "kubesim.dev/capacity-type"
 MACHINE_LABEL = "node.kubernetes.io/instance-type"
 MACHINE_DISK = Quantity("100Gi")
 
 
-def nodes_of(spec: ScenarioSpec, document: Document) -> tuple[NodeConfig, ...]:
-    """All nodes of a scenario, pool by pool.
+def nodes_of(pools: tuple[PoolConfig, ...]) -> tuple[NodeConfig, ...]:
+    """The nodes with which a run begins, pool by pool."""
+    return tuple(pool.node(number) for pool in pools for number in range(pool.count))
+
+
+def pools_of(
+    spec: ScenarioSpec, document: Document, preset: Preset | None = None
+) -> tuple[PoolConfig, ...]:
+    """The pools of a scenario.
+
+    Args:
+        spec: The scenario.
+        document: The document, for the places of problems.
+        preset: Knows what a spot instance costs; without it they cost as much as others.
 
     Raises:
         InputError: With every machine type and runtime that there is not.
@@ -35,7 +47,43 @@ def nodes_of(spec: ScenarioSpec, document: Document) -> tuple[NodeConfig, ...]:
     problems = list(_problems(spec, document))
     if problems:
         raise InputError(problems)
-    return tuple(node for pool in spec.node_pools for node in _nodes(pool))
+    percent = 100 if preset is None else preset.cloud.spot_price_percent.value
+    return tuple(_pool(pool, percent) for pool in spec.node_pools)
+
+
+def step_problems(
+    spec: ScenarioSpec, step: Step, document: Document, where: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    """What is wrong with the nodes and pools that a step names."""
+    pools = {pool.name: pool for pool in spec.node_pools}
+    begin = [f"{pool.name}-{number}" for pool in spec.node_pools for number in range(pool.count)]
+    if step.add_node is not None and step.add_node not in pools:
+        yield document.problem(
+            f'no pool "{step.add_node}"',
+            (*where, "addNode"),
+            suggestion=_guess(step.add_node, list(pools)),
+        )
+    for verb, node in (
+        ("drain", step.drain),
+        ("failNode", step.fail_node),
+        ("removeNode", step.remove_node),
+        ("interruptNode", step.interrupt_node),
+    ):
+        if node is None or node in begin or _may_come(node, spec):
+            continue
+        near = closest(node, sorted(begin))
+        hint = f'did you mean "{near}"?' if near else ""
+        yield document.problem(f'no node "{node}"', (*where, verb), suggestion=hint)
+
+
+def _may_come(node: str, spec: ScenarioSpec) -> bool:
+    """Whether a node of that name may exist later in the run."""
+    pool, _, number = node.rpartition("-")
+    added = {step.add_node for step in spec.timeline}
+    grows = any(
+        p.name == pool and (p.autoscaling is not None or p.name in added) for p in spec.node_pools
+    )
+    return grows and number.isdecimal()
 
 
 def _problems(spec: ScenarioSpec, document: Document) -> Iterator[Problem]:
@@ -61,11 +109,56 @@ def _guess(word: str, choices: list[str]) -> str:
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(choices)}"
 
 
-def _nodes(pool: NodePool) -> Iterator[NodeConfig]:
+def _pool(pool: NodePool, spot_percent: int) -> PoolConfig:
     machine = load_machines()[pool.machine] if pool.machine is not None else None
     capacity = _capacity(pool, machine)
+    labels = {POOL_LABEL: pool.name}
+    if pool.machine is not None:
+        labels[MACHINE_LABEL] = pool.machine
+    if pool.spot:
+        labels[CAPACITY_TYPE_LABEL] = "spot"
+    if any(runtime in WASM_SHIMS for runtime in pool.runtimes):
+        labels[WASM_LABEL] = "true"
+    scaling = pool.autoscaling
+    template = NodeConfig(
+        name=pool.name,
+        pool=pool.name,
+        capacity=capacity,
+        allocatable=allocatable_of(capacity),
+        labels=FrozenMap({**labels, **pool.labels}),
+        taints=pool.taints,
+        runtimes=pool.runtimes,
+        serialize_image_pulls=pool.kubelet.serialize_image_pulls,
+        price_per_hour_nano_usd=_price(pool, machine, spot_percent),
+        machine=pool.machine or "",
+        spot=pool.spot,
+        annotations=FrozenMap(pool.annotations),
+    )
+    return PoolConfig(
+        name=pool.name,
+        template=template,
+        zones=pool.zones,
+        count=pool.count,
+        min_size=0 if scaling is None else scaling.min,
+        max_size=None if scaling is None else scaling.max,
+        priority=0 if scaling is None else scaling.priority,
+    )
+
+
+def _price(pool: NodePool, machine: MachineType | None, spot_percent: int) -> int:
+    if pool.price_per_hour is not None:
+        return pool.price_per_hour.nanos
+    if machine is None:
+        return 0
+    if pool.spot:
+        return machine.spot_price_nano_usd(spot_percent)
+    return machine.price_per_hour_nano_usd
+
+
+def allocatable_of(capacity: FrozenMap[str, Quantity]) -> FrozenMap[str, Quantity]:
+    """What pods may have of a machine."""
     memory, disk = capacity["memory"], capacity["ephemeral-storage"]
-    allocatable = capacity.merge(
+    return capacity.merge(
         {
             "memory": memory - EVICTION_MEMORY,
             "ephemeral-storage": Quantity(
@@ -73,28 +166,6 @@ def _nodes(pool: NodePool) -> Iterator[NodeConfig]:
             ),
         }
     )
-    price = machine.price_per_hour_nano_usd if machine else 0
-    if pool.price_per_hour is not None:
-        price = pool.price_per_hour.nanos
-    for number in range(pool.count):
-        labels = {POOL_LABEL: pool.name}
-        if pool.zones:
-            labels[ZONE_LABEL] = pool.zones[number % len(pool.zones)]
-        if pool.machine is not None:
-            labels[MACHINE_LABEL] = pool.machine
-        if any(runtime in WASM_SHIMS for runtime in pool.runtimes):
-            labels[WASM_LABEL] = "true"
-        yield NodeConfig(
-            name=f"{pool.name}-{number}",
-            pool=pool.name,
-            capacity=capacity,
-            allocatable=allocatable,
-            labels=FrozenMap({**labels, **pool.labels}),
-            taints=pool.taints,
-            runtimes=pool.runtimes,
-            serialize_image_pulls=pool.kubelet.serialize_image_pulls,
-            price_per_hour_nano_usd=price,
-        )
 
 
 def _capacity(pool: NodePool, machine: MachineType | None) -> FrozenMap[str, Quantity]:

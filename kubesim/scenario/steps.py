@@ -51,12 +51,27 @@ def _fail_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None
     simulation.fail_node(node)
 
 
+def _add_node(simulation: Simulation, pool: str, _: Sequence[Manifest]) -> None:
+    simulation.add_node(pool)
+
+
+def _remove_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.remove_node(node)
+
+
+def _interrupt_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.interrupt_node(node)
+
+
 VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "apply": _apply,
     "delete": _delete,
     "scale": _scale,
     "drain": _drain,
     "fail_node": _fail_node,
+    "add_node": _add_node,
+    "remove_node": _remove_node,
+    "interrupt_node": _interrupt_node,
 }
 
 

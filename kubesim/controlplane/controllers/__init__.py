@@ -6,6 +6,7 @@ meet only in the API server.
 Mirrors: pkg/controller, cmd/kube-controller-manager.
 """
 
+from kubesim.controlplane.controllers.cloudnodelifecycle import CloudNodeLifecycleController
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
@@ -15,6 +16,7 @@ from kubesim.controlplane.controllers.statefulset import StatefulSetController
 from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
 
 __all__ = [
+    "CloudNodeLifecycleController",
     "DeploymentController",
     "EndpointSliceController",
     "GarbageCollector",

@@ -4,14 +4,18 @@ The real one looks every five seconds whether each node's lease was renewed sinc
 and gives a node 50 seconds of grace. Here the look that would notice is computed when a node falls
 silent: from the instant of the last renewal on the lease's grid and the monitor's own grid.
 
+A node that registers is not ready and tainted so; the taint goes when it is ready.
+
 Mirrors: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
 Departs: a silent node does not come back yet; the rate limits of large outages are not modelled.
 """
 
 from __future__ import annotations
 
+import contextlib
+
 from kubesim.api.corev1 import Node, NodeCondition, Pod, PodCondition, Taint
-from kubesim.api.podutil import get_pod_condition, set_pod_condition
+from kubesim.api.podutil import get_node_condition, get_pod_condition, set_pod_condition
 from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.controlplane.controllers.indexes import BY_NODE, node_names
 from kubesim.sim import Sim, SimProcess
@@ -19,6 +23,7 @@ from kubesim.sim.time import SECOND
 
 MONITOR_PERIOD_NS = 5 * SECOND
 MONITOR_GRACE_PERIOD_NS = 50 * SECOND
+TAINT_NOT_READY = "node.kubernetes.io/not-ready"
 TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
 
 
@@ -32,6 +37,7 @@ class NodeLifecycleController:
         self._nodes = client.informer(Node)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_NODE, node_names)
+        self._nodes.add_handler(self._node_changed)
 
     def node_silent(self, node_name: str, *, last_renewal_ns: int) -> None:
         """A node will renew its lease no more; it did so last at ``last_renewal_ns``."""
@@ -40,6 +46,15 @@ class NodeLifecycleController:
         # grace period, and the tenth look after the one that saw the renewal is the one that acts.
         noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS
         self._sim.call_in(max(0, noticed_ns - self._sim.now), self._start_marking, node_name)
+
+    def _node_changed(self, _old: Node | None, new: Node | None) -> None:
+        if new is not None and _is_ready(new) and _has_not_ready_taint(new):
+            self._sim.process(self._untaint(new.name))
+
+    def _untaint(self, node_name: str) -> SimProcess[None]:
+        """A node that has become ready takes pods."""
+        with contextlib.suppress(NotFound):
+            yield from self._client.patch(Node, node_name, _without_not_ready_taint)
 
     def _start_marking(self, node_name: str) -> None:
         self._sim.process(self._mark(node_name))
@@ -70,6 +85,22 @@ class NodeLifecycleController:
                 )
             except NotFound:
                 continue
+
+
+def _is_ready(node: Node) -> bool:
+    ready = get_node_condition(node.status, "Ready")
+    return ready is not None and ready.status == "True"
+
+
+def _has_not_ready_taint(node: Node) -> bool:
+    return any(taint.key == TAINT_NOT_READY for taint in node.spec.taints)
+
+
+def _without_not_ready_taint(node: Node) -> Node:
+    if not _is_ready(node):
+        return node
+    taints = tuple(taint for taint in node.spec.taints if taint.key != TAINT_NOT_READY)
+    return node.replace(spec=node.spec.replace(taints=taints))
 
 
 def _unknown(node: Node, wall_ns: int) -> Node:

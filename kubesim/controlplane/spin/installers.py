@@ -227,9 +227,14 @@ class NodeInstallerController(_Installer):
             self.queue.add(new.key)
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        if old is None and new is not None:
+        if new is not None and (old is None or _placement(old) != _placement(new)):
             for daemon_set in self._sets.values():
                 self.queue.add(daemon_set.key)
+
+
+def _placement(node: Node) -> object:
+    """What decides whether a DaemonSet has a pod there."""
+    return node.metadata.labels, node.spec.taints
 
 
 def _wasm_label(*, worked: bool) -> dict[str, str]:

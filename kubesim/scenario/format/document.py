@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,19 @@ class SpinKubeSettings(ScenarioModel):
     """SpinKube: its custom resources, webhooks and operator."""
 
 
+class CloudSpec(ScenarioModel):
+    """The cloud.
+
+    Attributes:
+        capacity: How many instances there are of a machine type (``m5.large``) or of its spot
+            instances (``m5.large/spot``); any number of those that are not listed.
+        spot_interruption: Mean time until a spot instance is taken back, instead of the preset's.
+    """
+
+    capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    spot_interruption: Span | None = Field(default=None, gt=0)
+
+
 class ScenarioSpec(ScenarioModel):
     """What is simulated.
 
@@ -50,6 +63,7 @@ class ScenarioSpec(ScenarioModel):
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
         scheduler: The scheduler's configuration and plugins.
         node_pools: The machines.
+        cloud: Where machines come from while the run is on.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
         manifests: Files and folders of manifests; by default ``manifests`` beside the scenario.
@@ -66,6 +80,7 @@ class ScenarioSpec(ScenarioModel):
     strictness: Literal["strict", "warn", "lenient"] = "warn"
     scheduler: SchedulerSpec = SchedulerSpec()
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
+    cloud: CloudSpec = CloudSpec()
     spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()
     manifests: tuple[str, ...] | None = None

@@ -24,6 +24,26 @@ class KubeletSettings(ScenarioModel):
     serialize_image_pulls: bool = True
 
 
+class Autoscaling(ScenarioModel):
+    """Between which sizes an autoscaler may change a pool.
+
+    Attributes:
+        min: How few nodes it may leave.
+        max: How many nodes it may make.
+        priority: What the priority expander goes by; the highest wins.
+    """
+
+    min: int = Field(default=0, ge=0)
+    max: int = Field(ge=0, le=100_000)
+    priority: int = 0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Autoscaling:
+        if self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
 class NodePool(ScenarioModel):
     """Equal nodes.
 
@@ -38,6 +58,9 @@ class NodePool(ScenarioModel):
         zones: Zones over which the nodes are spread in turn.
         price_per_hour: Dollars an hour, when the machine type does not say.
         kubelet: Kubelet configuration.
+        autoscaling: Sizes between which the Cluster Autoscaler may change the pool.
+        spot: Spot instances: cheaper, and the cloud may take them back with two minutes of notice.
+        annotations: Annotations of the nodes.
     """
 
     name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=50)
@@ -50,6 +73,9 @@ class NodePool(ScenarioModel):
     zones: tuple[str, ...] = ()
     price_per_hour: ScenarioQuantity | None = None
     kubelet: KubeletSettings = KubeletSettings()
+    autoscaling: Autoscaling | None = None
+    spot: bool = False
+    annotations: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _machine_or_capacity(self) -> NodePool:

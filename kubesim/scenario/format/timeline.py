@@ -32,6 +32,9 @@ class Step(ScenarioModel):
         scale: A workload to scale.
         drain: A node to cordon and to empty.
         fail_node: A node that goes down and stays down.
+        add_node: A pool that gets one more node, from the cloud.
+        remove_node: A node whose instance is ended at the cloud.
+        interrupt_node: A spot node that the cloud takes back, two minutes after it said so.
     """
 
     at: Span
@@ -40,6 +43,9 @@ class Step(ScenarioModel):
     scale: ScaleTarget | None = None
     drain: str | None = None
     fail_node: str | None = None
+    add_node: str | None = None
+    remove_node: str | None = None
+    interrupt_node: str | None = None
 
     @model_validator(mode="after")
     def _one_verb(self) -> Step:
