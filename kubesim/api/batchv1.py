@@ -111,8 +111,6 @@ class JobStatus(KubeModel):
 class Job(KubeObject):
     """Pods that run until enough of them have succeeded."""
 
-    simulated: ClassVar[bool] = False
-
     api_version: Literal["batch/v1"] = "batch/v1"
     kind: Literal["Job"] = "Job"
     spec: JobSpec = JobSpec.zero()

@@ -4,7 +4,7 @@
 object when there was nothing to fill in. Equal pod specs give one and the same result, so that
 thousands of equal pods go on sharing one spec.
 
-Mirrors: pkg/apis/{core,apps,discovery,scheduling}/v1/defaults.go.
+Mirrors: pkg/apis/{core,apps,batch,discovery,scheduling}/v1/defaults.go.
 Departs: volumes that are not simulated keep their gaps; requests of a pod as a whole are not
 derived from its containers.
 """
@@ -17,17 +17,28 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from kubesim.api.appsv1 import (
+    DaemonSet,
     Deployment,
     DeploymentStrategy,
     ReplicaSet,
+    RollingUpdateDaemonSet,
     RollingUpdateDeployment,
     RollingUpdateStatefulSetStrategy,
     StatefulSet,
+)
+from kubesim.api.batchv1 import (
+    CronJob,
+    Job,
+    JobSpec,
+    PodFailurePolicyOnPodConditionsPattern,
+    PodFailurePolicyRule,
 )
 from kubesim.api.corev1 import (
     ClientIPConfig,
     Container,
     EnvVar,
+    LimitRange,
+    LimitRangeItem,
     Namespace,
     Node,
     Pod,
@@ -56,6 +67,7 @@ O = TypeVar("O", bound=KubeObject)  # noqa: E741  # the object type, as M is the
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
 DEFAULT_TERMINATION_GRACE_PERIOD_SECONDS = 30
+MAX_INT32 = 2**31 - 1
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 
@@ -295,6 +307,75 @@ def _stateful_set(stateful_set: StatefulSet) -> StatefulSet:
     return _changed(stateful_set, spec=spec)
 
 
+def _daemon_set(daemon_set: DaemonSet) -> DaemonSet:
+    spec = _fill(daemon_set.spec, revision_history_limit=10)
+    strategy = _fill_empty(spec.update_strategy, type="RollingUpdate")
+    if strategy.type == "RollingUpdate":
+        rolling = strategy.rolling_update or RollingUpdateDaemonSet.zero()
+        rolling = _fill(rolling, max_unavailable=1, max_surge=0)
+        strategy = _changed(strategy, rolling_update=rolling)
+    spec = _changed(spec, update_strategy=strategy, template=_template(spec.template))
+    return _changed(daemon_set, spec=spec)
+
+
+def _job(job: Job) -> Job:
+    labels = job.spec.template.metadata.labels
+    if labels and not job.metadata.labels:
+        job = job.replace(metadata=job.metadata.replace(labels=labels))
+    return _changed(job, spec=_job_spec(job.spec))
+
+
+def _job_spec(spec: JobSpec) -> JobSpec:
+    if spec.completions is None and spec.parallelism is None:
+        spec = spec.replace(completions=1, parallelism=1)
+    policy = spec.pod_failure_policy
+    spec = _fill(
+        spec,
+        parallelism=1,
+        backoff_limit=6 if spec.backoff_limit_per_index is None else MAX_INT32,
+        completion_mode="NonIndexed",
+        suspend=False,
+        pod_replacement_policy="TerminatingOrFailed" if policy is None else "Failed",
+        manual_selector=False,
+    )
+    if policy is not None:
+        policy = _changed(policy, rules=_each(policy.rules, _failure_rule))
+    return _changed(spec, pod_failure_policy=policy, template=_template(spec.template))
+
+
+def _failure_rule(rule: PodFailurePolicyRule) -> PodFailurePolicyRule:
+    def filled(
+        pattern: PodFailurePolicyOnPodConditionsPattern,
+    ) -> PodFailurePolicyOnPodConditionsPattern:
+        return _fill_empty(pattern, status="True")
+
+    return _changed(rule, on_pod_conditions=_each(rule.on_pod_conditions, filled))
+
+
+def _cron_job(cron_job: CronJob) -> CronJob:
+    spec = _fill_empty(cron_job.spec, concurrency_policy="Allow")
+    spec = _fill(spec, suspend=False, successful_jobs_history_limit=3, failed_jobs_history_limit=1)
+    template = spec.job_template.spec.template
+    job_spec = _changed(spec.job_template.spec, template=_template(template))
+    spec = _changed(spec, job_template=_changed(spec.job_template, spec=job_spec))
+    return _changed(cron_job, spec=spec)
+
+
+def _limit_range(limit_range: LimitRange) -> LimitRange:
+    limits = _each(limit_range.spec.limits, _limit_range_item)
+    return _changed(limit_range, spec=_changed(limit_range.spec, limits=limits))
+
+
+def _limit_range_item(item: LimitRangeItem) -> LimitRangeItem:
+    """A container's default limit is the maximum; its default request the limit, or the minimum."""
+    if item.type != "Container":
+        return item
+    default = FrozenMap({**item.max, **item.default})
+    request = FrozenMap({**item.min, **default, **item.default_request})
+    same = default == item.default and request == item.default_request
+    return item if same else item.replace(default=default, default_request=request)
+
+
 def _endpoint_slice(endpoint_slice: EndpointSlice) -> EndpointSlice:
     ports = _each(endpoint_slice.ports, lambda port: _fill(port, name="", protocol="TCP"))
     return _changed(endpoint_slice, ports=ports)
@@ -305,8 +386,12 @@ def _priority_class(priority_class: PriorityClass) -> PriorityClass:
 
 
 _DEFAULTERS: dict[type[KubeObject], Callable[[Any], Any]] = {
+    CronJob: _cron_job,
+    DaemonSet: _daemon_set,
     Deployment: _deployment,
     EndpointSlice: _endpoint_slice,
+    Job: _job,
+    LimitRange: _limit_range,
     Namespace: _namespace,
     Node: _node,
     Pod: _pod,

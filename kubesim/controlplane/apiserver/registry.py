@@ -14,6 +14,7 @@ import ipaddress
 from typing import Any, TypeVar
 
 from kubesim.api.appsv1 import Deployment
+from kubesim.api.batchv1 import Job
 from kubesim.api.corev1 import (
     Namespace,
     NamespaceSpec,
@@ -26,13 +27,16 @@ from kubesim.api.corev1 import (
     ServiceSpec,
     ServiceStatus,
 )
-from kubesim.api.metav1 import KubeObject
+from kubesim.api.frozenmap import FrozenMap
+from kubesim.api.metav1 import KubeObject, LabelSelector
 from kubesim.api.podutil import pod_qos
 from kubesim.sim.time import SECOND
 
 K = TypeVar("K", bound=KubeObject)
 
 SERVICE_CIDR = ipaddress.IPv4Network("10.96.0.0/12")  # kubeadm's default
+JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
+CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 TERMINAL_PHASES = ("Succeeded", "Failed")
 WITHOUT_GENERATION = frozenset(
     {"Namespace", "Node", "Service", "PersistentVolume", "PersistentVolumeClaim", "Lease",
@@ -71,6 +75,22 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
     if "spec" in type(obj).model_fields and type(obj).__name__ not in WITHOUT_GENERATION:
         prepared = prepared.replace(metadata=prepared.metadata.replace(generation=1))
     return prepared  # type: ignore[no-any-return]
+
+
+def with_generated_selector(obj: K) -> K:
+    """A Job with labels that only its own pods have, unless the selector was made by hand."""
+    if not isinstance(obj, Job) or obj.spec.manual_selector:
+        return obj
+    spec = obj.spec
+    generated = dict.fromkeys(JOB_NAME_LABELS, obj.name)
+    generated |= dict.fromkeys(CONTROLLER_UID_LABELS, obj.uid)
+    metadata = spec.template.metadata
+    labels = FrozenMap({**generated, **metadata.labels})
+    selector = spec.selector or LabelSelector()
+    own = FrozenMap({CONTROLLER_UID_LABELS[-1]: obj.uid, **selector.match_labels})
+    template = spec.template.replace(metadata=metadata.replace(labels=labels))
+    spec = spec.replace(selector=selector.replace(match_labels=own), template=template)
+    return obj.replace(spec=spec)
 
 
 def _with_cluster_ip(service: Service, service_index: int) -> Service:

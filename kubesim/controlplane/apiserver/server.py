@@ -95,7 +95,7 @@ class APIServer:
         assert isinstance(admitted, type(obj))
         admitted = self._mutated(admitted)
         prepared = registry.prepare_for_create(admitted, service_index=self._services_created)
-        obj = self._identified(prepared)
+        obj = registry.with_generated_selector(self._identified(prepared))
         _raise_if_invalid(obj, validate_object(obj))
         self._raise_if_denied(obj)
         if self.store.get(type(obj), obj.key) is not None:

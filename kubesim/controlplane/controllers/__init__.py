@@ -10,6 +10,7 @@ from kubesim.controlplane.controllers.cloudnodelifecycle import CloudNodeLifecyc
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
+from kubesim.controlplane.controllers.job import JobController
 from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
 from kubesim.controlplane.controllers.statefulset import StatefulSetController
@@ -20,6 +21,7 @@ __all__ = [
     "DeploymentController",
     "EndpointSliceController",
     "GarbageCollector",
+    "JobController",
     "NodeLifecycleController",
     "ReplicaSetController",
     "StatefulSetController",
