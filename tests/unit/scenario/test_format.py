@@ -81,12 +81,9 @@ def test_warn_takes_a_stated_default(write_scenario: WriteScenario) -> None:
 
 def test_kinds_that_are_not_acted_on(write_scenario: WriteScenario) -> None:
     """An object of a kind that is not simulated is accepted, and the run says so."""
-    manifest = (
-        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\n"
-        "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n"
-    )
+    manifest = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: s}\n"
     scenario = Scenario.load(write_scenario("", manifest))
-    assert ("kind Job is stored and not acted on (1 object)",) == scenario.unsimulated
+    assert ("kind ServiceAccount is stored and not acted on (1 object)",) == scenario.unsimulated
 
 
 def test_manifests_in_the_same_file(write_scenario: WriteScenario) -> None:
