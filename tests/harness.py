@@ -21,6 +21,7 @@ from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, EventRec
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
+from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.runc import LinuxRuntime, RuncShim
@@ -162,9 +163,11 @@ class NodeUnderTest:
         bandwidth: int = 10 * MB,
         shims: Callable[[NodeServices], Mapping[str, Shim]] | None = None,
         kubelet: bool = True,
+        **settings: Any,
     ) -> None:
         sim = cluster.sim
         self.cluster = cluster
+        self.settings = settings
         self.machine = Machine(sim, cpu_millis=cpu * 1000, memory_bytes=8 << 30)
         self.network = PodNetwork(sim, round_trip=Constant(MILLISECOND))
         self.services = NodeServices(
@@ -207,8 +210,8 @@ class NodeUnderTest:
                 labels=FrozenMap(),
                 taints=(),
                 pod_cidr="10.244.0.0/24",
-                serialize_image_pulls=serialize,
                 volumes=Constant(0),
+                settings=KubeletConfiguration(serialize_image_pulls=serialize, **self.settings),
             ),
             runtime=self.containerd,
             images=self.containerd,

@@ -10,6 +10,8 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import Preset
 from kubesim.cluster.plugins import SchedulerSetup
+from kubesim.node.containerd.config import CriConfig
+from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
 from kubesim.world.traffic import TrafficConfig
 
@@ -26,7 +28,8 @@ class NodeConfig:
         labels: Labels beside the usual ones.
         taints: Taints.
         runtimes: The handlers of its runtime table.
-        serialize_image_pulls: ``serializeImagePulls``.
+        kubelet: KubeletConfiguration.
+        cri: containerd's ``config.toml``.
         price_per_hour_nano_usd: Billionths of a dollar an hour.
         machine: Its machine type; empty for one of no type.
         zone: Its zone, if it is in one.
@@ -42,8 +45,9 @@ class NodeConfig:
     labels: FrozenMap[str, str]
     taints: tuple[Taint, ...]
     runtimes: tuple[str, ...]
-    serialize_image_pulls: bool
     price_per_hour_nano_usd: int
+    kubelet: KubeletConfiguration = field(default_factory=KubeletConfiguration)
+    cri: CriConfig = field(default_factory=CriConfig)
     machine: str = ""
     zone: str = ""
     spot: bool = False

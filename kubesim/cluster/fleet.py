@@ -37,7 +37,7 @@ class Fleet:
         world: What all nodes share.
         config: The cluster.
         apiserver: For the nodes of the beginning.
-        client: Makes a kubelet's connection, by the node's name.
+        client: Makes a kubelet's connection.
         cloud_client: The connection of the cloud's controller.
         node_lifecycle: Has to be told when a node falls silent.
     """
@@ -48,7 +48,7 @@ class Fleet:
         *,
         config: ClusterConfig,
         apiserver: APIServer,
-        client: Callable[[str], Client],
+        client: Callable[[NodeConfig], Client],
         cloud_client: Client,
         node_lifecycle: NodeLifecycleController,
     ) -> None:
@@ -126,7 +126,7 @@ class Fleet:
     def _join(self, instance: Instance) -> SimProcess[None]:
         """A booted instance becomes a node."""
         config = self._configs.pop(instance.spec.node)
-        client = self._client(config.name)
+        client = self._client(config)
         assembly = self._assemble(config, client)
         node = self._identified(assembly.kubelet.node(), config, instance)
         rng = self._sim.rng(f"cloud/{instance.id}/network")
@@ -151,7 +151,7 @@ class Fleet:
         self._next_index = max(self._next_index, index + 1)
         self._indexes[node.name] = index
         assembly = assemble_node(
-            self._world, config=node, index=index, client=client or self._client(node.name)
+            self._world, config=node, index=index, client=client or self._client(node)
         )
         self.nodes[node.name] = assembly
         return assembly

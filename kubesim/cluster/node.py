@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from kubesim.calibration import Preset
 from kubesim.calibration.preset import ContainerdNumbers, RuntimeNumbers, WasmRuntimeNumbers
 from kubesim.cluster.config import NodeConfig
+from kubesim.cluster.shims import LINUX_SHIMS, WASM_SHIMS
 from kubesim.controlplane.client import Client
 from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
-from kubesim.node.shim import NodeServices, Shim, spin, wasmedge, wasmtime
+from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import LinuxRuntime, RuncShim
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim
@@ -29,14 +30,6 @@ from kubesim.world.registry import Registry
 
 POD_NETWORK = ipaddress.IPv4Network("10.240.0.0/12")  # 4,096 nodes of 256 addresses each
 NODE_NETWORK = ipaddress.IPv4Network("192.168.0.0/16")
-
-WASM_SHIMS = {"spin": spin, "wasmtime": wasmtime, "wasmedge": wasmedge}
-LINUX_SHIMS = {"runc": "containerd-shim-runc-v2", "runsc": "containerd-shim-runsc-v1"}
-
-
-def known_handlers() -> tuple[str, ...]:
-    """The runtime handlers for which there is a shim."""
-    return (*LINUX_SHIMS, *WASM_SHIMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +128,10 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             create_wasm_container=numbers.create_wasm_container.distribution,
             unpack_rate=numbers.unpack_rate.value,
         ),
-        runtimes={handler: _shim(world, services, handler) for handler in config.runtimes},
+        runtimes={
+            handler: _shim(world, services, entry.shim)
+            for handler, entry in config.cri.runtimes.items()
+        },
         remote=_Remote(world),
         cni=HostLocal(pod_cidr),
     )
@@ -150,8 +146,8 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             labels=config.labels,
             taints=config.taints,
             pod_cidr=str(pod_cidr),
-            serialize_image_pulls=config.serialize_image_pulls,
             volumes=world.preset.kubelet.volumes.distribution,
+            settings=config.kubelet,
         ),
         runtime=containerd,
         images=containerd,

@@ -15,11 +15,12 @@ from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
 from kubesim.cluster.apply import merged, with_namespace
-from kubesim.cluster.config import ClusterConfig
+from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
-from kubesim.cluster.node import NodeAssembly, World, known_handlers
+from kubesim.cluster.node import NodeAssembly, World
+from kubesim.cluster.shims import known_handlers
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
     start_shim_installers,
@@ -52,7 +53,6 @@ INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease"
 # Client-side limits of the real components: requests a second and burst.
 KCM_LIMITS = (20.0, 30)
 SCHEDULER_LIMITS = (50.0, 100)
-KUBELET_LIMITS = (50.0, 100)
 KUBECTL_LIMITS = (50.0, 300)
 NO_LIMITS = (0.0, 0)
 
@@ -261,10 +261,14 @@ class Simulation:
             world,
             config=config,
             apiserver=self.apiserver,
-            client=lambda name: self._client(f"kubelet/{name}", KUBELET_LIMITS),
+            client=self._kubelet_client,
             cloud_client=self._client("cloud-controller-manager", KCM_LIMITS),
             node_lifecycle=self._controllers.node_lifecycle,
         )
+
+    def _kubelet_client(self, node: NodeConfig) -> Client:
+        limits = (float(node.kubelet.kube_api_qps), node.kubelet.kube_api_burst)
+        return self._client(f"kubelet/{node.name}", limits)
 
     def _start_traffic(self) -> None:
         client = self._client("kube-proxy/ingress", NO_LIMITS)

@@ -41,6 +41,7 @@ from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader
 from kubesim.scenario.lenient import Strictness, read
+from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.share import share_path
@@ -169,6 +170,8 @@ class _Loader:
         if self._strictness is not None:
             spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
+        spec, configured, notes = with_files(spec, document, self._folder)
+        self._notes += [*notes, *unsimulated_settings(spec)]
         self._try(lambda: pools_of(spec, document))
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
@@ -194,7 +197,9 @@ class _Loader:
             preset=preset,
             unsimulated=(*self._notes, *self._unsimulated(spec, applied, images)),
             scheduler=scheduler,
-            digest=_digest(document, applied, images, scheduler_files(spec, self._folder)),
+            digest=_digest(
+                document, applied, images, [*scheduler_files(spec, self._folder), *configured]
+            ),
         )
 
     def _try(self, work: Any) -> Any:

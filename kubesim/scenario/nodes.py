@@ -1,7 +1,9 @@
 """From node pools to nodes. Pure functions.
 
-Departs: allocatable is the capacity less the kubelet's default eviction thresholds (100Mi of memory,
-10 % of the disk); the reserved amounts of the clouds come with the machine models.
+What an operator wrote for a pool (KubeletConfiguration, ``config.toml``, a cloud's reserved amounts)
+becomes each node's configuration here, and its allocatable resources follow.
+
+Departs: a machine type's local disk is 100Gi.
 """
 
 from __future__ import annotations
@@ -12,14 +14,14 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import MachineType, Preset, load_machines
 from kubesim.cluster import NodeConfig, PoolConfig
-from kubesim.cluster.node import WASM_SHIMS, known_handlers
+from kubesim.cluster.shims import KNOWN_SHIMS, known_handlers, runs_wasm
 from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
+from kubesim.node.kubelet.configuration import allocatable, pod_capacity
 from kubesim.scenario.format import NodePool, ScenarioSpec, Step
+from kubesim.scenario.nodeconfig import cri_config, kubelet_configuration, shim_of
 
-EVICTION_MEMORY = Quantity("100Mi")
-EVICTION_DISK_PERCENT = 10
 POOL_LABEL = "kubesim.dev/pool"
 CAPACITY_TYPE_LABEL = "kubesim.dev/capacity-type"
 MACHINE_LABEL = "node.kubernetes.io/instance-type"
@@ -102,6 +104,14 @@ def _problems(spec: ScenarioSpec, document: Document) -> Iterator[Problem]:
                     (*where, "runtimes", number),
                     suggestion=_guess(runtime, list(known_handlers())),
                 )
+        for handler, table in pool.containerd.runtimes.items():
+            shim = shim_of(table)
+            if shim not in KNOWN_SHIMS:
+                yield document.problem(
+                    f'runtime "{handler}": there is no model of "{table.runtime_type}"',
+                    (*where, "containerd", "runtimes", handler, "runtime_type"),
+                    suggestion=_guess(shim, list(KNOWN_SHIMS)),
+                )
 
 
 def _guess(word: str, choices: list[str]) -> str:
@@ -111,24 +121,30 @@ def _guess(word: str, choices: list[str]) -> str:
 
 def _pool(pool: NodePool, spot_percent: int) -> PoolConfig:
     machine = load_machines()[pool.machine] if pool.machine is not None else None
-    capacity = _capacity(pool, machine)
+    raw = _capacity(pool, machine)
+    pods = None if machine is None else machine.pods
+    kubelet = kubelet_configuration(pool, raw, machine_pods=pods)
+    most = pod_capacity(kubelet, raw["cpu"].milli_value())
+    capacity = raw.merge({"pods": Quantity(str(most))})
+    cri = cri_config(pool)
     labels = {POOL_LABEL: pool.name}
     if pool.machine is not None:
         labels[MACHINE_LABEL] = pool.machine
     if pool.spot:
         labels[CAPACITY_TYPE_LABEL] = "spot"
-    if any(runtime in WASM_SHIMS for runtime in pool.runtimes):
+    if any(runs_wasm(entry.shim) for entry in cri.runtimes.values()):
         labels[WASM_LABEL] = "true"
     scaling = pool.autoscaling
     template = NodeConfig(
         name=pool.name,
         pool=pool.name,
         capacity=capacity,
-        allocatable=allocatable_of(capacity),
+        allocatable=allocatable(capacity, kubelet),
         labels=FrozenMap({**labels, **pool.labels}),
         taints=pool.taints,
-        runtimes=pool.runtimes,
-        serialize_image_pulls=pool.kubelet.serialize_image_pulls,
+        runtimes=tuple(cri.runtimes),
+        kubelet=kubelet,
+        cri=cri,
         price_per_hour_nano_usd=_price(pool, machine, spot_percent),
         machine=pool.machine or "",
         spot=pool.spot,
@@ -155,19 +171,6 @@ def _price(pool: NodePool, machine: MachineType | None, spot_percent: int) -> in
     return machine.price_per_hour_nano_usd
 
 
-def allocatable_of(capacity: FrozenMap[str, Quantity]) -> FrozenMap[str, Quantity]:
-    """What pods may have of a machine."""
-    memory, disk = capacity["memory"], capacity["ephemeral-storage"]
-    return capacity.merge(
-        {
-            "memory": memory - EVICTION_MEMORY,
-            "ephemeral-storage": Quantity(
-                str(disk.value() - disk.value() * EVICTION_DISK_PERCENT // 100)
-            ),
-        }
-    )
-
-
 def _capacity(pool: NodePool, machine: MachineType | None) -> FrozenMap[str, Quantity]:
     if machine is not None:
         return FrozenMap(
@@ -175,7 +178,6 @@ def _capacity(pool: NodePool, machine: MachineType | None) -> FrozenMap[str, Qua
                 "cpu": Quantity(str(machine.cpu)),
                 "memory": Quantity(str(machine.memory)),
                 "ephemeral-storage": MACHINE_DISK,
-                "pods": Quantity(str(machine.pods)),
             }
         )
     assert pool.capacity is not None
@@ -184,7 +186,6 @@ def _capacity(pool: NodePool, machine: MachineType | None) -> FrozenMap[str, Qua
             "cpu": pool.capacity.cpu,
             "memory": pool.capacity.memory,
             "ephemeral-storage": pool.capacity.ephemeral_storage,
-            "pods": Quantity(str(pool.capacity.pods)),
             **pool.capacity.devices,
         }
     )

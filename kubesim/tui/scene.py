@@ -15,7 +15,8 @@ from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.scheme import SCHEME
-from kubesim.cluster.node import WASM_SHIMS, NodeAssembly
+from kubesim.cluster.node import NodeAssembly
+from kubesim.cluster.shims import runs_wasm
 from kubesim.facts import (
     EventRecorded,
     LogWritten,
@@ -206,4 +207,4 @@ def handler_of(pod: Pod, handlers: Mapping[str, str]) -> str:
 
 def is_wasm(handler: str) -> bool:
     """Whether a runtime handler runs Wasm."""
-    return handler in WASM_SHIMS
+    return runs_wasm(handler)

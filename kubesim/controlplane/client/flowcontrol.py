@@ -32,3 +32,10 @@ class TokenBucket:
         wait_ns = max(0, self._full_again_ns - self._tolerance_ns - now_ns)
         self._full_again_ns = max(self._full_again_ns, now_ns) + self._interval_ns
         return wait_ns
+
+    def try_accept(self, now_ns: int) -> bool:
+        """Take a token if there is one now; nothing is taken when there is none."""
+        if self._full_again_ns - self._tolerance_ns > now_ns:
+            return False
+        self.reserve(now_ns)
+        return True

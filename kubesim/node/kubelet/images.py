@@ -1,7 +1,7 @@
 """The image manager: is the image here, may it be pulled, and when again after a failure.
 
-Mirrors: pkg/kubelet/images/image_manager.go, puller.go (serializeImagePulls).
-Departs: registryPullQPS is not modelled: with serial pulls, the default, it hardly ever bites.
+Mirrors: pkg/kubelet/images/image_manager.go.
+Departs: image pull secrets are not looked at: every image may be pulled by every pod.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from kubesim.controlplane.client import Recorder
 from kubesim.node.cri.messages import CriError, PodSandboxConfig
 from kubesim.node.cri.services import ImageService
 from kubesim.node.kubelet.backoff import BackOff
+from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.container import should_pull
+from kubesim.node.kubelet.puller import Puller, PullThrottled
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import MILLISECOND, SECOND
 
@@ -37,16 +39,21 @@ class ImageManager:
         sim: The run.
         images: The runtime's image service.
         recorder: Where the pods' events go.
-        serialize: ``serializeImagePulls``: one pull at a time on this node.
+        config: How many may be pulled at a time, and how often.
     """
 
     def __init__(
-        self, sim: Sim, *, images: ImageService, recorder: Recorder, serialize: bool
+        self,
+        sim: Sim,
+        *,
+        images: ImageService,
+        recorder: Recorder,
+        config: KubeletConfiguration,
     ) -> None:
         self._sim = sim
         self._images = images
         self._recorder = recorder
-        self._slots = sim.resource(1) if serialize else None
+        self._puller = Puller(sim, images=images, config=config)
         self._backoff = BackOff()
         self._last_errors: dict[str, str] = {}
 
@@ -80,15 +87,8 @@ class ImageManager:
         self._recorder.normal(pod, "Pulling", f'Pulling image "{image}"')
         asked_ns = self._sim.now
         try:
-            if self._slots is None:
-                began_ns = asked_ns
-                yield from self._images.pull_image(image, sandbox)
-            else:
-                with self._slots.request() as slot:
-                    yield slot
-                    began_ns = self._sim.now
-                    yield from self._images.pull_image(image, sandbox)
-        except CriError as error:
+            began_ns = yield from self._puller.pull(image, sandbox)
+        except (CriError, PullThrottled) as error:
             self._backoff.next(key, now_ns=self._sim.now, since_ns=self._sim.now)
             self._last_errors[key] = str(error)
             message = f'Failed to pull image "{image}": {error}'

@@ -10,7 +10,7 @@ Departs: the lease is not renewed by events; when it was last renewed is compute
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubesim.api.corev1 import (
     ConfigMap,
@@ -32,6 +32,7 @@ from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.facts import NodeFailed, StartupPhaseEnded
 from kubesim.node.cri.services import ImageService, RuntimeService
+from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
 from kubesim.node.kubelet.pod_worker import PodWorker, WorkerContext
@@ -39,11 +40,7 @@ from kubesim.node.kubelet.status import is_ready
 from kubesim.node.kubelet.status_manager import StatusManager
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
-from kubesim.sim.time import SECOND
 
-LEASE_RENEW_PERIOD_NS = 10 * SECOND  # a quarter of leaseDurationSeconds (40)
-NODE_STATUS_UPDATE_NS = 10 * SECOND
-NODE_STATUS_MAX_IMAGES = 50
 KUBELET_VERSION = "v1.36.2"
 CONTAINERD_VERSION = "containerd://2.2.0"
 
@@ -60,7 +57,7 @@ class KubeletConfig:
         labels: Labels it registers with.
         taints: Taints it registers with (``registerWithTaints``).
         pod_cidr: The addresses of its pods.
-        serialize_image_pulls: ``serializeImagePulls``.
+        settings: KubeletConfiguration.
         volumes: Admission, cgroup and mounts of a pod.
     """
 
@@ -71,8 +68,8 @@ class KubeletConfig:
     labels: FrozenMap[str, str]
     taints: tuple[Taint, ...]
     pod_cidr: str
-    serialize_image_pulls: bool
     volumes: Distribution
+    settings: KubeletConfiguration = field(default_factory=KubeletConfiguration)
 
 
 class Kubelet:
@@ -105,7 +102,7 @@ class Kubelet:
         self._ready_seen_ns: dict[str, int] = {}
         self._image_report_due = False
         self._failed_at_ns: int | None = None
-        self._lease_offset_ns = rng.uniform(0, LEASE_RENEW_PERIOD_NS)
+        self._lease_offset_ns = rng.uniform(0, config.settings.lease_renew_period_ns)
         self._runtime_classes = client.informer(RuntimeClass)
         self._pleg = PLEG(
             sim,
@@ -119,7 +116,7 @@ class Kubelet:
             host_ip=config.node_ip,
             runtime=runtime,
             images=ImageManager(
-                sim, images=images, recorder=self._recorder, serialize=config.serialize_image_pulls
+                sim, images=images, recorder=self._recorder, config=config.settings
             ),
             statuses=StatusManager(sim, client=client, committed=self._status_committed),
             recorder=self._recorder,
@@ -164,7 +161,8 @@ class Kubelet:
     def last_lease_renewal_ns(self) -> int:
         """When the node's lease was last renewed: on its grid, until the node failed."""
         until_ns = self._sim.now if self._failed_at_ns is None else self._failed_at_ns
-        return until_ns - (until_ns - self._lease_offset_ns) % LEASE_RENEW_PERIOD_NS
+        period_ns = self._config.settings.lease_renew_period_ns
+        return until_ns - (until_ns - self._lease_offset_ns) % period_ns
 
     def power_off(self) -> None:
         """The node is gone: everything stops at once and nobody is told."""
@@ -245,8 +243,8 @@ class Kubelet:
         if self._image_report_due or self._failed_at_ns is not None:
             return
         self._image_report_due = True
-        offset_ns = self._lease_offset_ns
-        delay_ns = NODE_STATUS_UPDATE_NS - (self._sim.now - offset_ns) % NODE_STATUS_UPDATE_NS
+        period_ns = self._config.settings.node_status_update_frequency_ns
+        delay_ns = period_ns - (self._sim.now - self._lease_offset_ns) % period_ns
         self._sim.call_in(delay_ns, self._start_image_report)
 
     def _start_image_report(self) -> None:
@@ -256,9 +254,11 @@ class Kubelet:
         self._image_report_due = False
         if self._failed_at_ns is not None:
             return
+        most = self._config.settings.node_status_max_images
+        listed = self._images.list_images()
         images = tuple(
             ContainerImage(names=image.repo_tags, size_bytes=image.size)
-            for image in self._images.list_images()[:NODE_STATUS_MAX_IMAGES]
+            for image in (listed if most < 0 else listed[:most])
         )
         try:
             yield from self._client.patch(

@@ -6,6 +6,7 @@ JSON Schema of this model is shipped (``scenarios/scenario.schema.json``), so th
 it.
 """
 
+from kubesim.scenario.format.containerd import ContainerdSettings, RuntimeTable
 from kubesim.scenario.format.document import (
     API_VERSION,
     ScenarioDocument,
@@ -15,19 +16,22 @@ from kubesim.scenario.format.document import (
 )
 from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec, ProgramSpec, SpinSpec, WasmSpec
-from kubesim.scenario.format.machines import Capacity, KubeletSettings, NodePool
+from kubesim.scenario.format.kubelet import KubeletSettings
+from kubesim.scenario.format.machines import Capacity, NodePool
 from kubesim.scenario.format.timeline import Step, Target
 from kubesim.scenario.format.traffic import RequestSpec, TrafficSpec
 
 __all__ = [
     "API_VERSION",
     "Capacity",
+    "ContainerdSettings",
     "Expectation",
     "ImageSpec",
     "KubeletSettings",
     "NodePool",
     "ProgramSpec",
     "RequestSpec",
+    "RuntimeTable",
     "ScenarioDocument",
     "ScenarioSpec",
     "SchedulerSpec",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from kubesim.api.quantity import Quantity
+from kubesim.scenario.format.containerd import ContainerdSettings
+from kubesim.scenario.format.kubelet import KubeletSettings
 from kubesim.scenario.format.values import PoolTaint, ScenarioModel, ScenarioQuantity
 
 
@@ -13,15 +17,9 @@ class Capacity(ScenarioModel):
 
     cpu: ScenarioQuantity
     memory: ScenarioQuantity
-    pods: int = Field(default=110, gt=0)
+    pods: int | None = Field(default=None, gt=0)
     ephemeral_storage: ScenarioQuantity = Quantity("100Gi")
     devices: dict[str, ScenarioQuantity] = Field(default_factory=dict)
-
-
-class KubeletSettings(ScenarioModel):
-    """KubeletConfiguration, as far as it is simulated; names and defaults are upstream's."""
-
-    serialize_image_pulls: bool = True
 
 
 class Autoscaling(ScenarioModel):
@@ -57,7 +55,9 @@ class NodePool(ScenarioModel):
         runtimes: Handlers in containerd's runtime table: what the nodes can run.
         zones: Zones over which the nodes are spread in turn.
         price_per_hour: Dollars an hour, when the machine type does not say.
-        kubelet: Kubelet configuration.
+        reserved: A cloud's formula for ``kubeReserved``, where ``kubelet`` does not say.
+        kubelet: KubeletConfiguration, or a file with one.
+        containerd: What containerd's ``config.toml`` says, or the file itself.
         autoscaling: Sizes between which the Cluster Autoscaler may change the pool.
         spot: Spot instances: cheaper, and the cloud may take them back with two minutes of notice.
         annotations: Annotations of the nodes.
@@ -72,7 +72,9 @@ class NodePool(ScenarioModel):
     runtimes: tuple[str, ...] = ("runc",)
     zones: tuple[str, ...] = ()
     price_per_hour: ScenarioQuantity | None = None
+    reserved: Literal["eks", "gke", "aks"] | None = None
     kubelet: KubeletSettings = KubeletSettings()
+    containerd: ContainerdSettings = ContainerdSettings()
     autoscaling: Autoscaling | None = None
     spot: bool = False
     annotations: dict[str, str] = Field(default_factory=dict)

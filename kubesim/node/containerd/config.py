@@ -1,0 +1,61 @@
+"""containerd's configuration, as far as it is simulated; names and defaults are ``config.toml``'s.
+
+Mirrors: containerd internal/cri/config/config.go, config_unix.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from kubesim.api.frozenmap import FrozenMap
+from kubesim.sim.time import SECOND
+
+DEFAULT_RUNTIME = "runc"
+LAZY_SNAPSHOTTERS = frozenset({"stargz"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeEntry:
+    """One entry of the runtime table.
+
+    Attributes:
+        shim: Which shim it is, such as ``spin``.
+        pod_annotations: Patterns of the pod annotations that its runtime is given.
+        snapshotter: Another one than the node's; empty for the node's.
+    """
+
+    shim: str
+    pod_annotations: tuple[str, ...] = ()
+    snapshotter: str = ""
+
+    def passed(self, annotations: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """The annotations that reach the runtime."""
+        return tuple(
+            (key, value)
+            for key, value in annotations
+            if any(fnmatchcase(key, pattern) for pattern in self.pod_annotations)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriConfig:
+    """What ``config.toml`` says of images and runtimes; defaults are containerd's.
+
+    Attributes:
+        max_concurrent_downloads: Layers of one image that are downloaded at the same time.
+        discard_unpacked_layers: Compressed layers are deleted once they are unpacked.
+        snapshotter: What unpacks.
+        sandbox_image: The pause image.
+        image_pull_progress_timeout_ns: How long a pull may stand still.
+        default_runtime_name: What the empty handler means.
+        runtimes: The runtime table, by handler.
+    """
+
+    max_concurrent_downloads: int = 3
+    discard_unpacked_layers: bool = False
+    snapshotter: str = "overlayfs"
+    sandbox_image: str = "registry.k8s.io/pause:3.10.2"
+    image_pull_progress_timeout_ns: int = 300 * SECOND
+    default_runtime_name: str = DEFAULT_RUNTIME
+    runtimes: FrozenMap[str, RuntimeEntry] = FrozenMap()  # noqa: RUF009  # it does not change
