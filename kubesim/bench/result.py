@@ -18,12 +18,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One measured value."""
+    """One measured value.
+
+    Attributes:
+        name: What it is called in the JSON; of a table's cell, ``<row>_<column>``.
+        value: The value.
+        unit: Its unit.
+        higher_is_better: Whether more of it is good.
+        row: In text, it is a cell of this row of a table.
+    """
 
     name: str
     value: float
     unit: str
     higher_is_better: bool
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,10 @@ class Benchmark:
         return {
             "benchmark": self.benchmark,
             "machine": self.machine,
-            "results": [asdict(result) for result in self.results],
+            "results": [
+                {key: value for key, value in asdict(result).items() if key != "row"}
+                for result in self.results
+            ],
         }
 
 

@@ -14,16 +14,26 @@ from pathlib import Path
 from kubesim.bench.hostile import CASES, FIXTURES, hostile_engine, outcome, require_fixtures
 from kubesim.bench.mutation import run_mutations
 from kubesim.bench.result import Result, timed
+from kubesim.share import share_path
 from kubesim.sim.rng import Rng
 from kubesim.wasm import Component, Engine, Limits, Module, TimeModel, WasiContext, wagi
 from kubesim.wasm.holding import hold, load_machine_code, machine_code
 from kubesim.wasm.memo import Memo
 from kubesim.wire.http import HttpRequest
 
-SCENARIO = FIXTURES.parents[2] / "scenarios" / "mixed-pool" / "modules"
+SCENARIOS = share_path("scenarios")
+SCENARIO = SCENARIOS / "mixed-pool" / "modules"
+TOOLCHAINS = SCENARIOS / "toolchains" / "modules"
 LIMITS = Limits()
 TIME = TimeModel()
 
+MUTATED = (
+    "seed-rust",
+    "seed-zig",
+    "seed-assemblyscript",
+    "files-component",
+    "httpinfo-component",
+)
 INSTANCES = 5_000
 MUTATIONS = 10_000
 RUNS = 200
@@ -51,6 +61,7 @@ class Subject:
 
 
 _ASKED = HttpRequest(path="/hello", query="n=30")
+_TEXT = HttpRequest(method="POST", body=b"to be or not to be\nthat is the question\n")
 
 SUBJECTS = (
     Subject("greeter", "zig cc", SCENARIO / "greeter" / "greeter.wasm", _ASKED),
@@ -60,6 +71,12 @@ SUBJECTS = (
     Subject("seed-rust", "rustc", FIXTURES / "toolchains" / "seed-rust.wasm"),
     Subject("seed-zig", "zig", FIXTURES / "toolchains" / "seed-zig.wasm"),
     Subject("seed-assemblyscript", "asc", FIXTURES / "toolchains" / "seed-assemblyscript.wasm"),
+    Subject("luhn", "zig cc", TOOLCHAINS / "luhn.wasm", HttpRequest(query="4539578763621486")),
+    Subject("sieve", "zig", TOOLCHAINS / "sieve.wasm"),
+    Subject("words", "rustc", TOOLCHAINS / "words.wasm", _TEXT),
+    Subject("collatz", "rustc", TOOLCHAINS / "collatz.wasm"),
+    Subject("squares", "asc", TOOLCHAINS / "squares.wasm"),
+    Subject("sorted", "go", TOOLCHAINS / "sorted.wasm", _TEXT),
     Subject("files-component", "zig cc", FIXTURES / "components" / "files.wasm"),
     Subject("httpinfo-component", "zig cc", FIXTURES / "components" / "httpinfo.wasm", _ASKED),
     Subject("visits-component", "zig cc", FIXTURES / "components" / "visits.wasm", _ASKED),
@@ -69,10 +86,11 @@ SUBJECTS = (
 def measure() -> list[Result]:
     """Run it all; under a minute on two cores."""
     require_fixtures()
+    density = _density()  # first: what others free would be taken again
     results = [result for subject in SUBJECTS for result in _table_row(subject)]
     results.append(_count("modules_run", len(SUBJECTS)))
     results += _throughput()
-    results.append(_density())
+    results.append(density)
     results += _hostile()
     return results
 
@@ -87,7 +105,10 @@ def _table_row(subject: Subject) -> Iterator[Result]:
     ask = _question(engine, module, subject.request)
     request_s = _median(ask, RUNS)
     name = subject.name
-    yield Result(name=f"{name}_kb", value=len(wasm) / 1_000, unit="kB", higher_is_better=False)
+    row = f"{name} ({subject.toolchain})"
+    yield Result(
+        name=f"{name}_kb", value=len(wasm) / 1_000, unit="kB", higher_is_better=False, row=row
+    )
     costs = {"compile": compile_s, "load": load_s, "request": request_s}
     if isinstance(module, Module):
         instances, held_s = timed(lambda: hold(engine, module, RUNS))
@@ -95,7 +116,11 @@ def _table_row(subject: Subject) -> Iterator[Result]:
         costs["instantiate"] = held_s / RUNS
     for what, seconds in costs.items():
         yield Result(
-            name=f"{name}_{what}_us", value=seconds * _US, unit="us", higher_is_better=False
+            name=f"{name}_{what}_us",
+            value=seconds * _US,
+            unit="us",
+            higher_is_better=False,
+            row=row,
         )
 
 
@@ -163,7 +188,8 @@ def _hostile() -> list[Result]:
     """The hostile set and the mutations: how many came to their state."""
     engine = hostile_engine()
     contained = sum(case.state == outcome(engine, case) for case in CASES)
-    modules = [subject.path.read_bytes() for subject in SUBJECTS[4:9]]
+    modules = [s.path.read_bytes() for s in SUBJECTS if s.name in MUTATED]
+    assert len(MUTATED) == len(modules), MUTATED
     endings, seconds = timed(lambda: run_mutations(modules, MUTATIONS, Rng(1, "bench/mutation")))
     return [
         _count("hostile_contained", contained),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from kubesim.bench import BENCHMARKS, run_benchmark
+from kubesim.bench.result import Result
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
 from kubesim.errors import EXIT_PASSED, InputError, Problem
@@ -27,8 +30,23 @@ def bench_command(name: str, *, output: OutputFormat) -> int:
     if output is OutputFormat.TEXT:
         machine = benchmark.machine
         print(f"{name} on {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
-        for result in benchmark.results:
-            print(f"  {result.name:28} {result.value:>14,.1f} {result.unit}")
+        for row, results in groupby(benchmark.results, key=lambda result: result.row):
+            if row:
+                print(f"  {row:36} " + "  ".join(map(_cell, results)))
+                continue
+            for result in results:
+                print(f"  {result.name:36} {result.value:>14,.1f} {result.unit}")
     else:
         print_data(benchmark.to_json(), output)
     return EXIT_PASSED
+
+
+def _cell(result: Result) -> str:
+    """A value under the last word of its name, which is its column: ``compile 1.6 ms``."""
+    column = result.name.removesuffix(f"_{result.unit}").rpartition("_")[2]
+    if result.unit == "kB":
+        column = "size"
+    value, unit = result.value, result.unit
+    if unit == "us" and value >= 1000:  # milliseconds read better
+        value, unit = value / 1000, "ms"
+    return f"{column} {value:>8,.1f} {unit}"

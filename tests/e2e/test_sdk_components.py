@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from kubesim.scenario import Scenario
 from kubesim.wasm import Engine, SpinContext, Stores, WasiContext
 from kubesim.wire.http import HttpRequest
 
@@ -85,7 +86,51 @@ def python(folder: Path, packages: tuple[str, ...]) -> Path:
     return folder
 
 
-def test_a_component_by_componentize_py_answers(cache, wit, ask, tmp_path):
+SCENARIO = """apiVersion: kubesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: sdk}
+spec:
+  duration: 60s
+  nodePools:
+    - {name: wasm, count: 1, machine: m5.large, runtimes: [runc, spin]}
+  images:
+    - {name: sdk:v1, wasm: {module: app.wasm, kind: http, spin: {keyValueStores: [default]}}}
+  traffic:
+    - {name: users, service: sdk, from: 40s, rate: 10/s}
+---
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: spin}
+handler: spin
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: sdk, labels: {app: sdk}}
+spec:
+  runtimeClassName: spin
+  containers: [{name: sdk, image: "sdk:v1", resources: {limits: {memory: 128Mi}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: sdk}
+spec: {selector: {app: sdk}, ports: [{port: 80}]}
+"""
+
+
+@pytest.fixture
+def in_a_pod(tmp_path: Path):
+    """Run a component in a pod of a scenario with traffic; requests and errors of its Service."""
+
+    def run(wasm: Path) -> tuple[bool, int]:
+        shutil.copy(wasm, tmp_path / "app.wasm")
+        (tmp_path / "scenario.yaml").write_text(SCENARIO)
+        service = Scenario.load(tmp_path).run().services[0]
+        return service["requests"] > 100, service["errors"]
+
+    return run
+
+
+def test_a_component_by_componentize_py_answers(cache, wit, ask, in_a_pod, tmp_path):
     """A wasi:http handler in Python reads the body, counts words and answers in JSON."""
     tool = python(cache / "componentize-py-0.25.1", COMPONENTIZE_PY) / "bin" / "componentize-py"
     world = wit(SOURCES / "http_py" / "world.wit", tmp_path / "wit", WASI)
@@ -94,9 +139,10 @@ def test_a_component_by_componentize_py_answers(cache, wit, ask, tmp_path):
     subprocess.run([tool, *arguments], cwd=SOURCES / "http_py", check=True)
 
     assert [{"path": "/say?x=1", "words": {"one": 2, "two": 1}}] == ask(target, 1)
+    assert (True, 0) == in_a_pod(target)
 
 
-def test_a_component_by_componentize_js_answers(npm, wit, ask, tmp_path):
+def test_a_component_by_componentize_js_answers(npm, wit, ask, in_a_pod, tmp_path):
     """The same handler in JavaScript, by the web's fetch event."""
     world = wit(SOURCES / "http_js" / "world.wit", tmp_path / "wit", WASI_OF_JS)
     build = shutil.copy(SOURCES / "http_js" / "build.mjs", npm)
@@ -105,9 +151,10 @@ def test_a_component_by_componentize_js_answers(npm, wit, ask, tmp_path):
     subprocess.run(["node", build, source, world, target], cwd=npm, check=True)
 
     assert [{"path": "/say?x=1", "words": {"one": 2, "two": 1}}] == ask(target, 1)
+    assert (True, 0) == in_a_pod(target)
 
 
-def test_a_component_by_the_spin_sdk_keeps_its_visits(cache, ask, tmp_path):
+def test_a_component_by_the_spin_sdk_keeps_its_visits(cache, ask, in_a_pod, tmp_path):
     """An application by Spin's Python SDK counts in the key-value store, across its instances."""
     home = python(cache / "spin-sdk-3.4.1", SPIN_SDK)
     site = sysconfig.get_path("purelib", "posix_prefix", {"base": str(home)})
@@ -120,3 +167,4 @@ def test_a_component_by_the_spin_sdk_keeps_its_visits(cache, ask, tmp_path):
     )
 
     assert [{"uri": "/say?x=1", "visits": n} for n in (1, 2, 3)] == ask(target, 3)
+    assert (True, 0) == in_a_pod(target)
