@@ -211,6 +211,23 @@ def why(
     sys.exit(why_command(pod, scenario=scenario, run=run, seed=seed, at=at, output=output))
 
 
+@app.command(epilog="Example: kubesim conformance controllers tests/golden/controllers/cases/*")
+def conformance(
+    what: Annotated[str, typer.Argument(help="What to judge: controllers or scheduler.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Recorded cases: a folder each, or a folder of those.")
+    ],
+    *,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Play what was recorded of real components and say what differs."""
+    from kubesim.cli.conforming import conformance_command  # noqa: PLC0415
+
+    sys.exit(conformance_command(what, folders, output=output))
+
+
 @app.command(epilog="Example: kubesim bench lifecycle -o json")
 def bench(
     name: Annotated[

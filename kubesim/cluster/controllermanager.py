@@ -5,7 +5,7 @@ Mirrors: cmd/kube-controller-manager/app/controllermanager.go (NewControllerDesc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from kubesim.controlplane.client import Client
@@ -49,10 +49,17 @@ class ControllerManager:
     Args:
         sim: The run.
         client: Makes a controller's connection to the API server, by the controller's name.
+        without: The controllers that are not to run (``--controllers=*,-NAME``).
     """
 
-    def __init__(self, sim: Sim, *, client: Callable[[str], Client]) -> None:
-        self._running = {name: start(sim, client=client(name)) for name, start in CONTROLLERS}
+    def __init__(
+        self, sim: Sim, *, client: Callable[[str], Client], without: Collection[str] = ()
+    ) -> None:
+        self._running = {
+            name: start(sim, client=client(name))
+            for name, start in CONTROLLERS
+            if name not in without
+        }
 
     @property
     def node_lifecycle(self) -> NodeLifecycleController:

@@ -1,0 +1,174 @@
+"""What a recording says about any moment: the states of all objects, and when nothing moved.
+
+Works on the data of ``expected.json`` and on what the watcher saw alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from kubesim.conformance.recording import Recording
+
+TOLERANCE_MS = 150
+REST_MS = 2 * TOLERANCE_MS + 20
+GENERATED = re.compile(r"-p\d+$")
+ABSENT_FROM_STATES = ("kind", "name", "node", "uid", "created", "readySince")
+
+State = dict[str, Any]
+States = dict[tuple[str, str], State]
+
+
+class History:
+    """The states of all objects over time.
+
+    Args:
+        data: A recording, or what was seen of a case.
+        recording: The case, which says which pods are alike.
+    """
+
+    def __init__(self, data: Mapping[str, Any], recording: Recording) -> None:
+        self._data = data
+        self._alike = alike(recording)
+        self._revisions = any(
+            kind == "ControllerRevision" for kind, _name in _names(recording.expected)
+        )
+        self.partial = not isinstance(recording.expected["initial"], list)
+
+    def at(self, ms: float) -> States:
+        """The states at a moment: everything up to then has happened."""
+        states: States = {}
+        initial = self._data["initial"]
+        for item in initial if isinstance(initial, list) else ():
+            states[item["kind"], item["name"]] = dict(item)
+        for at_ms, kind, name, what, changes in self._data["timeline"]:
+            if at_ms > ms:
+                break
+            if what == "GONE":
+                states.pop((kind, name), None)
+                continue
+            state = states.setdefault((kind, name), {})
+            state.update(changes)
+            for key in [key for key, value in state.items() if value is None]:
+                del state[key]
+        return states
+
+    def described(self, states: Iterable[tuple[tuple[str, str], State]]) -> dict[str, Any]:
+        """States in a form in which two may be compared: those who are alike are counted."""
+        described: dict[str, Any] = {}
+        alike_ones: dict[str, Counter[str]] = {}
+        for (kind, name), state in states:
+            if kind == "ControllerRevision" and not self._revisions:
+                continue
+            shown = {k: v for k, v in state.items() if k not in ABSENT_FROM_STATES}
+            if not self._revisions:
+                shown = {k: v for k, v in shown.items() if k not in _REVISION_FIELDS}
+            whose = self.group(kind, name)
+            if whose is None:
+                described[f"{kind} {name}"] = shown
+            else:
+                counted = alike_ones.setdefault(f"{kind} {whose}", Counter())
+                counted[json.dumps(shown, sort_keys=True)] += 1
+        return described | {group: dict(counted) for group, counted in alike_ones.items()}
+
+    def group(self, kind: str, name: str) -> str | None:
+        """Those that this object cannot be told apart from; ``None`` when it has a name of its own."""
+        if kind != "Pod":
+            return None
+        if GENERATED.search(name):
+            return GENERATED.sub("-p*", name)
+        return self._alike.get(name.partition("#")[0])
+
+
+_REVISION_FIELDS = ("currentRevision", "updateRevision", "rev")
+
+
+def alike(recording: Recording) -> dict[str, str]:
+    """Pods made by hand that differ in nothing but their name and node: a name for each such group."""
+    groups: dict[str, list[str]] = {}
+    for action in (*recording.setup, *recording.actions):
+        obj = action.data.get("object")
+        if action.op != "create" or not isinstance(obj, Mapping) or obj.get("kind") != "Pod":
+            continue
+        spec = {key: value for key, value in obj["spec"].items() if key != "nodeName"}
+        bare = [
+            {k: v for k, v in obj["metadata"].items() if k != "name"},
+            spec,
+            "nodeName" in obj["spec"],
+        ]
+        groups.setdefault(json.dumps(bare, sort_keys=True), []).append(obj["metadata"]["name"])
+    return {
+        name: "/".join(sorted(names))
+        for names in groups.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def moments_of_rest(expected: Mapping[str, Any], *, until_ms: float) -> list[float]:
+    """Moments at which nothing had changed for a while, and did not for another."""
+    times = sorted(
+        {0, *(line[0] for line in expected["timeline"])}
+        | {call[key] for call in expected["apiCalls"] for key in ("ms", "done_ms")}
+    )
+    return [
+        (before + after) / 2
+        for before, after in pairwise(times)
+        if after - before >= REST_MS and after <= until_ms
+    ]
+
+
+def first_coincidence(expected: Mapping[str, Any]) -> float:
+    """When two pods first became ready at nearly the same time; infinite if that never happened."""
+    times = sorted(ready_times(expected))
+    for before, after in pairwise(times):
+        if after - before <= COINCIDENCE_MS:
+            return before
+    return float("inf")
+
+
+COINCIDENCE_MS = 100
+
+
+def ready_times(data: Mapping[str, Any]) -> list[float]:
+    """When pods became ready."""
+    if "podReady" in data:
+        return [line[0] for line in data["podReady"]]
+    return list(data.get("podReadyOffsetsMs", ()))
+
+
+def spec_sequence(data: Mapping[str, Any]) -> list[list[Any]]:
+    """The sizes that ReplicaSets were told to have, at every change; as recordings have it."""
+    if "rsSpecSequence" in data:
+        return [list(line) for line in data["rsSpecSequence"]]
+    sizes = {
+        item["name"]: item["spec"] for item in data["initial"] if item["kind"] == "ReplicaSet"
+    }
+    sequence: list[list[Any]] = [[0, dict(sizes)]]
+    for at_ms, kind, name, what, changes in data["timeline"]:
+        if kind != "ReplicaSet":
+            continue
+        if what == "GONE":
+            sizes.pop(name, None)
+        elif "spec" in changes:
+            sizes[name] = changes["spec"]
+        if sizes != sequence[-1][1]:
+            sequence.append([at_ms, dict(sizes)])
+    return sequence
+
+
+def per_second(times: Sequence[float]) -> dict[int, int]:
+    """How many of these moments, in milliseconds, lie in each second."""
+    return dict(Counter(int(ms // 1000) for ms in times))
+
+
+def _names(expected: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for item in expected["final"]:
+        if "kind" in item:
+            yield item["kind"], item["name"]
+    for _ms, kind, name, *_rest in expected["timeline"]:
+        yield kind, name
