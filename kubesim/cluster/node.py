@@ -13,12 +13,12 @@ from kubesim.cluster.shims import LINUX_SHIMS, WASM_SHIMS
 from kubesim.controlplane.client import Client
 from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
-from kubesim.node.containerd.cni import HostLocal
+from kubesim.node.containerd.cni import Cni, HostLocal
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.runc import LinuxRuntime, RuncShim
+from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim
 from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.engine import Engine
@@ -43,6 +43,7 @@ class World:
     engine: Callable[[], Engine]
     memo: Callable[[], Memo]
     horizon_ns: int
+    calls_from: Callable[[str], Calls] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Host:
     sim: Sim
     numbers: ContainerdNumbers
     make_shim: Callable[[str], Shim]
+    network: PodNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class NodeAssembly:
 
     def power_off(self) -> None:
         """The node goes down with everything on it."""
+        self.host.network.power_off(self.config.name)
         self.kubelet.power_off()
         self.containerd.power_off()
 
@@ -133,7 +136,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             for handler, entry in config.cri.runtimes.items()
         },
         remote=_Remote(world),
-        cni=HostLocal(pod_cidr),
+        cni=_Attached(HostLocal(pod_cidr), network=world.network, node=config.name),
     )
     kubelet = Kubelet(
         sim,
@@ -153,11 +156,32 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         images=containerd,
     )
     host = Host(
-        sim=sim, numbers=numbers, make_shim=lambda handler: _shim(world, services, handler)
+        sim=sim,
+        numbers=numbers,
+        make_shim=lambda handler: _shim(world, services, handler),
+        network=world.network,
     )
     return NodeAssembly(
         config=config, machine=machine, containerd=containerd, kubelet=kubelet, host=host
     )
+
+
+class _Attached:
+    """A node's network plugin, which the network learns addresses from."""
+
+    def __init__(self, cni: Cni, *, network: PodNetwork, node: str) -> None:
+        self._cni = cni
+        self._network = network
+        self._node = node
+
+    def add(self) -> str:
+        ip = self._cni.add()
+        self._network.attach(ip, self._node)
+        return ip
+
+    def delete(self, ip: str) -> None:
+        self._network.detach(ip)
+        self._cni.delete(ip)
 
 
 class _Remote:
@@ -180,18 +204,22 @@ def _pod_cidr(index: int) -> ipaddress.IPv4Network:
 
 def _shim(world: World, services: NodeServices, handler: str) -> Shim:
     if handler in LINUX_SHIMS:
-        return _linux_shim(services, LINUX_SHIMS[handler], world.preset.runtimes[handler])
+        calls = world.calls_from(services.node) if world.calls_from is not None else None
+        numbers = world.preset.runtimes[handler]
+        return _linux_shim(services, LINUX_SHIMS[handler], numbers, calls)
     return _wasm_shim(world, services, handler, world.preset.wasm_runtimes)
 
 
-def _linux_shim(services: NodeServices, name: str, numbers: RuntimeNumbers) -> RuncShim:
+def _linux_shim(
+    services: NodeServices, name: str, numbers: RuntimeNumbers, calls: Calls | None
+) -> RuncShim:
     runtime = LinuxRuntime(
         name=name,
         start=numbers.start.distribution,
         stop=numbers.stop.distribution,
         pod_overhead_bytes=numbers.overhead.value,
     )
-    return RuncShim(services, runtime=runtime)
+    return RuncShim(services, runtime=runtime, calls=calls)
 
 
 def _wasm_shim(

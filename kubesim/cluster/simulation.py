@@ -19,8 +19,13 @@ from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
+<<<<<<< HEAD
 from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.shims import known_handlers
+=======
+from kubesim.cluster.node import NodeAssembly, World, known_handlers
+from kubesim.cluster.requests import Requests
+>>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
     start_shim_installers,
@@ -39,12 +44,12 @@ from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import ObjectRefused, RunStarted, StepTaken
-from kubesim.node.proxy import KubeProxy
 from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.memo import Memo
+from kubesim.wire.image import LinuxProgram
+from kubesim.wire.meters import RequestMeters
 from kubesim.world.network import PodNetwork
 from kubesim.world.registry import Registry
-from kubesim.world.traffic import OpenLoop
 
 KUBERNETES_VERSION = "1.36"
 WASMTIME_VERSION = "50.0.1"
@@ -83,6 +88,12 @@ class Simulation:
             self.sim, round_trip=config.preset.network.client_round_trip.distribution
         )
         self._user = self._client("kubectl", KUBECTL_LIMITS)
+        self._requests = Requests(
+            self.sim,
+            network=self._network,
+            client=lambda name: self._client(name, NO_LIMITS),
+            sync=config.preset.network.proxy_sync.distribution,
+        )
         self._start_control_plane()
         self._start_operators()
         self._start_nodes()
@@ -101,6 +112,15 @@ class Simulation:
     def node_facts(self, name: str) -> NodeAssembly | None:
         """What is known of a node beyond its object; ``None`` for one that is not simulated."""
         return self.nodes.get(name)
+
+    @property
+    def meters(self) -> RequestMeters:
+        """What a metrics adapter can know of requests."""
+        return self._requests.meters
+
+    def at_end(self) -> None:
+        """The run is over: components say what they leave undone."""
+        self._requests.at_end()
 
     def run_until(self, until_ns: int) -> None:
         """Let time pass."""
@@ -256,6 +276,7 @@ class Simulation:
             engine=shared_engine,
             memo=lambda: self.memo,
             horizon_ns=config.horizon_ns,
+            calls_from=self._requests.calls_from if _pods_call(config) else None,
         )
         self.fleet = Fleet(
             world,
@@ -271,15 +292,7 @@ class Simulation:
         return self._client(f"kubelet/{node.name}", limits)
 
     def _start_traffic(self) -> None:
-        client = self._client("kube-proxy/ingress", NO_LIMITS)
-        self._proxy = KubeProxy(
-            self.sim,
-            client=client,
-            name="ingress",
-            sync=self.config.preset.network.proxy_sync.distribution,
-        )
-        for traffic in self.config.traffic:
-            OpenLoop(self.sim, config=traffic, pick=self._proxy.pick, send=self._network.request)
+        self._requests.start(self.config.traffic)
 
     def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
         for manifest in objects:
@@ -321,3 +334,9 @@ class Simulation:
             if pod.spec.node_name == node_name and not of_daemon_set:
                 deletion = self._user.delete(Pod, pod.key, uid=pod.uid)
                 yield from self._refusable(deletion, Pod, pod.key)
+
+
+def _pods_call(config: ClusterConfig) -> bool:
+    """Whether any program asks other Services for something: only then nodes need a kube-proxy."""
+    programs = (image.program for image in config.images)
+    return any(isinstance(program, LinuxProgram) and program.calls for program in programs)

@@ -31,12 +31,19 @@ from kubesim.facts.node import (
     PodPhaseChanged,
     StartupPhaseEnded,
 )
-from kubesim.facts.requests import EndpointProgrammed, RequestCompleted, RequestFailed
+from kubesim.facts.requests import (
+    AttemptEnded,
+    EndpointProgrammed,
+    RequestCompleted,
+    RequestFailed,
+    RequestsInFlight,
+)
 from kubesim.facts.run import ObjectRefused, RunEnded, RunStarted, StepTaken
 from kubesim.facts.scheduler import PodAttempted, PodBound
 from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
 
 __all__ = [
+    "AttemptEnded",
     "ContainerExited",
     "ContainerStarted",
     "ContainerdRestarted",
@@ -62,6 +69,7 @@ __all__ = [
     "PodPhaseChanged",
     "RequestCompleted",
     "RequestFailed",
+    "RequestsInFlight",
     "RunEnded",
     "RunStarted",
     "ShimInstalled",

@@ -28,6 +28,7 @@ class RequestCompleted(Fact):
         instantiate_ns: The part spent creating a Wasm instance for this request alone.
         execute_ns: The part spent in the handler.
         body_sha256: Hexadecimal digest of the body.
+        attempts: How many times it was sent, hedges included.
     """
 
     traffic: str
@@ -43,11 +44,17 @@ class RequestCompleted(Fact):
     execute_ns: int
     body_bytes: int
     body_sha256: str
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFailed(Fact):
-    """A client got no response; ``pod`` is empty when no endpoint was found."""
+    """A client got no response; ``pod`` is empty when no endpoint was found.
+
+    Attributes:
+        reason: Why the last attempt failed; ``timeout`` when the client gave up.
+        attempts: How many times it was sent, hedges included.
+    """
 
     traffic: str
     serial: int
@@ -56,3 +63,38 @@ class RequestFailed(Fact):
     pod: str
     reason: str
     latency_ns: int
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Fact):
+    """An attempt that did not decide its request: another one did, or is to.
+
+    Attributes:
+        attempt: Its number, from 1.
+        outcome: Why it failed, ``status 503`` for such an answer, or ``abandoned`` for one that was
+            not waited for because another answer came first.
+    """
+
+    traffic: str
+    serial: int
+    attempt: int
+    namespace: str
+    service: str
+    pod: str
+    outcome: str
+    latency_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsInFlight(Fact):
+    """What the run's end left undecided of one source: with it, every request is accounted for.
+
+    Attributes:
+        requests: Requests without an end.
+        attempts: Attempts that their client still waits for.
+    """
+
+    traffic: str
+    requests: int
+    attempts: int

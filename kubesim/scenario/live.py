@@ -105,6 +105,7 @@ class LiveRun:
         """Judge, and make a Run of what there is."""
         simulation, scenario = self.simulation, self.scenario
         sim = simulation.sim
+        simulation.at_end()
         self._checkers.at_end()
         sim.emit(RunEnded(events=sim.events_processed))
         view = self.view

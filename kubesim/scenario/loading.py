@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
+from kubesim.scenario.traffic import TrafficLoader
 from kubesim.share import share_path
-from kubesim.wire.http import HttpRequest
 from kubesim.wire.image import Image
 from kubesim.world.traffic import TrafficConfig
 
@@ -66,6 +66,7 @@ class LoadedScenario:
         manifests: What is applied when the run begins, in order.
         steps: Manifests of the timeline's apply steps, by their number.
         images: What the registries have.
+        traffic: The users.
         preset: All numbers.
         unsimulated: What is accepted and not simulated.
         scheduler: The scheduler's configuration and plugins.
@@ -79,6 +80,7 @@ class LoadedScenario:
     manifests: tuple[Manifest, ...] = field(repr=False)
     steps: dict[int, tuple[Manifest, ...]] = field(repr=False)
     images: tuple[Image, ...] = field(repr=False)
+    traffic: tuple[TrafficConfig, ...] = field(repr=False)
     preset: Preset = field(repr=False)
     unsimulated: tuple[str, ...] = field(repr=False)
     scheduler: SchedulerSetup = field(repr=False)
@@ -100,7 +102,9 @@ class LoadedScenario:
             cloud_capacity=spec.cloud.capacity,
             spot_interruption_ns=spec.cloud.spot_interruption,
             images=self.images,
-            traffic=tuple(_traffic(spec, horizon_ns)),
+            traffic=tuple(
+                replace(source, end_ns=min(source.end_ns, horizon_ns)) for source in self.traffic
+            ),
             scheduler=self.scheduler,
             spinkube=self.has_spinkube,
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
@@ -170,9 +174,16 @@ class _Loader:
         if self._strictness is not None:
             spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
+<<<<<<< HEAD
         spec, configured, notes = with_files(spec, document, self._folder)
         self._notes += [*notes, *unsimulated_settings(spec)]
         self._try(lambda: pools_of(spec, document))
+=======
+        pools = self._try(lambda: pools_of(spec, document)) or ()
+        users = TrafficLoader(document, folder=self._folder)
+        nodes = [node.name for node in nodes_of(pools)]
+        traffic = self._try(lambda: users.load(spec, nodes)) or ()
+>>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
@@ -194,11 +205,19 @@ class _Loader:
             manifests=manifests,
             steps=steps,
             images=images,
+            traffic=traffic,
             preset=preset,
             unsimulated=(*self._notes, *self._unsimulated(spec, applied, images)),
             scheduler=scheduler,
             digest=_digest(
+<<<<<<< HEAD
                 document, applied, images, [*scheduler_files(spec, self._folder), *configured]
+=======
+                document,
+                applied,
+                images,
+                (*scheduler_files(spec, self._folder), *users.files(spec)),
+>>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
             ),
         )
 
@@ -389,30 +408,6 @@ def _images_used(obj: KubeObject) -> Iterable[tuple[str, tuple[str | int, ...]]]
         for index, container in enumerate(containers):
             if container.image:
                 yield container.image, (*prefix, wire, index, "image")
-
-
-def _traffic(spec: ScenarioSpec, horizon_ns: int) -> Iterable[TrafficConfig]:
-    for source in spec.traffic:
-        namespace, _, service = source.service.rpartition("/")
-        request = source.request
-        yield TrafficConfig(
-            name=source.name,
-            namespace=namespace or "default",
-            service=service,
-            port=source.port,
-            begin_ns=source.begin,
-            end_ns=horizon_ns if source.until is None else min(source.until, horizon_ns),
-            rate_mhz=source.rate,
-            arrival=source.arrival,
-            request=HttpRequest(
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                headers=tuple(request.headers.items()),
-                body=request.body.encode(),
-                host=f"{service}.{namespace or 'default'}.svc",
-            ),
-        )
 
 
 def _digest(

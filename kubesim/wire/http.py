@@ -80,6 +80,11 @@ class ConnectionRefused:
 class Handler(Protocol):
     """Whatever listens on a port of a pod."""
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait inside for a worker."""
+        ...
+
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Answer one request; a generator that takes virtual time.
 

@@ -34,6 +34,29 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCall:
+    """What a program asks of another Service for each request that it serves.
+
+    Attributes:
+        namespace: The Service's namespace; empty for the caller's own.
+        service: Its name.
+        port: Its port.
+        path: The path.
+        count: How often.
+        parallel: All at once instead of one after another.
+        timeout_ns: How long each may take; 0 for ever.
+    """
+
+    namespace: str
+    service: str
+    port: int = 80
+    path: str = "/"
+    count: int = 1
+    parallel: bool = False
+    timeout_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxProgram:
     """A model of a program in a Linux container.
 
@@ -47,6 +70,9 @@ class LinuxProgram:
         exit_code: What it ends with.
         log: Lines it writes once it is up.
         body: What it answers to every request.
+        queue_length: How many requests may wait for a worker; ``None`` for any number.
+        refuses_when_full: A full queue refuses connections; else it answers with 503.
+        calls: What it asks of other Services for each request, in this order.
     """
 
     init: Distribution
@@ -58,6 +84,9 @@ class LinuxProgram:
     exit_code: int = 0
     log: tuple[str, ...] = ()
     body: bytes = b"ok\n"
+    queue_length: int | None = None
+    refuses_when_full: bool = False
+    calls: tuple[ServiceCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,19 +44,19 @@ class ServiceSpec(KubeModel):
     cluster_ips: tuple[str, ...] = ()
     type: ServiceType | None = None
     external_ips: Unsimulated[tuple[str, ...]] = ()
-    session_affinity: Unsimulated[ServiceAffinity | None] = None
+    session_affinity: ServiceAffinity | None = None
     load_balancer_ip: Unsimulated[str | None] = None
     load_balancer_source_ranges: Unsimulated[tuple[str, ...]] = ()
     external_name: Unsimulated[str | None] = None
-    external_traffic_policy: Unsimulated[TrafficPolicy | None] = None
+    external_traffic_policy: TrafficPolicy | None = None
     health_check_node_port: Unsimulated[Int32 | None] = None
     publish_not_ready_addresses: Bool | None = None
-    session_affinity_config: Unsimulated[SessionAffinityConfig | None] = None
+    session_affinity_config: SessionAffinityConfig | None = None
     ip_families: Unsimulated[tuple[str, ...]] = ()
     ip_family_policy: Unsimulated[str | None] = None
     allocate_load_balancer_node_ports: Unsimulated[Bool | None] = None
     load_balancer_class: Unsimulated[str | None] = None
-    internal_traffic_policy: Unsimulated[TrafficPolicy | None] = None
+    internal_traffic_policy: TrafficPolicy | None = None
     traffic_distribution: Unsimulated[str | None] = None
 
 

@@ -2,16 +2,19 @@
 
 Slices arrive by the watch and become rules at the next sync, which is at most so often; requests in
 between still go by the old rules. A backend is chosen at random among the ready ones, as iptables
-does, or among those still serving while they terminate when no other is left.
+does, or among those still serving while they terminate when no other is left. With session affinity
+a client comes back to its backend for as long as the rules have it. Policy Local keeps to the node:
+for a proxy on a node to that node's own endpoints, and from outside to nodes that have some, as a load
+balancer's health checks see to it.
 
 Mirrors: pkg/proxy (endpointslicecache.go, topology.go), pkg/proxy/iptables/proxier.go.
-Departs: one proxy for each place where traffic enters, not one a node; no session affinity, no
-traffic policies.
+Departs: a proxy only where clients are: one for all traffic from outside, and one on each node from
+which pods or traffic sources call Services. No topology hints, no trafficDistribution.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubesim.api.corev1 import Service
 from kubesim.api.discoveryv1 import Endpoint, EndpointSlice
@@ -19,8 +22,11 @@ from kubesim.controlplane.client import Client
 from kubesim.facts import EndpointProgrammed
 from kubesim.sim import Sim
 from kubesim.sim.distribution import Distribution
+from kubesim.sim.time import SECOND
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+DEFAULT_AFFINITY_SECONDS = 10800  # v1.DefaultClientIPServiceAffinitySeconds
+EXTERNAL_TYPES = ("NodePort", "LoadBalancer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,22 @@ class Backend:
     port: int
     pod: str
     pod_uid: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """The backends of one port of a Service.
+
+    Attributes:
+        all: For whoever may go anywhere.
+        by_node: Each node's own.
+        nodes: Those that a load balancer's health checks pass.
+    """
+
+    all: tuple[Backend, ...] = ()
+    by_node: dict[str, tuple[Backend, ...]] = field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
 
 
 class KubeProxy:
@@ -41,11 +63,15 @@ class KubeProxy:
         client: Its connection to the API server.
         name: The vantage point; owns the random streams.
         sync: From the arrival of a change to the rules that follow it.
+        node: The node it is on; empty for the way in from outside.
     """
 
-    def __init__(self, sim: Sim, *, client: Client, name: str, sync: Distribution) -> None:
+    def __init__(
+        self, sim: Sim, *, client: Client, name: str, sync: Distribution, node: str = ""
+    ) -> None:
         self._sim = sim
         self._name = name
+        self._node = node
         self._sync = sync
         self._sync_rng = sim.rng(f"kube-proxy/{name}/sync")
         self._choice_rng = sim.rng(f"kube-proxy/{name}/choice")
@@ -53,21 +79,51 @@ class KubeProxy:
         self._slices = client.informer(EndpointSlice)
         self._slices.add_index("service", _service_keys)
         self._slices.add_handler(self._slice_changed)
-        self._rules: dict[str, dict[str, tuple[Backend, ...]]] = {}
+        self._rules: dict[str, dict[str, _Rule]] = {}
+        self._affinity: dict[tuple[str, int, str], tuple[Backend, int]] = {}
         self._pending: dict[str, None] = {}
         self._sync_planned = False
         self._programmed: set[str] = set()
 
-    def pick(self, service_key: str, port: int) -> Backend | None:
-        """A backend for a new connection to a Service's port; ``None`` when it has none."""
+    def pick(self, service_key: str, port: int, client: str = "") -> Backend | None:
+        """A backend for a client's new connection to a Service's port; ``None`` when it has none."""
         service = self._services.get(service_key)
         if service is None:
             return None
         name = next((p.name or "" for p in service.spec.ports if p.port == port), None)
         if name is None:
             return None
-        backends = self._rules.get(service_key, {}).get(name, ())
-        return self._choice_rng.choice(backends) if backends else None
+        rule = self._rules.get(service_key, {}).get(name, _NO_RULE)
+        backends = self._eligible(service, rule)
+        if not backends:
+            return None
+        if service.spec.session_affinity == "ClientIP":
+            return self._sticky(service, port, client, backends)
+        return self._choice_rng.choice(backends)
+
+    def _eligible(self, service: Service, rule: _Rule) -> tuple[Backend, ...]:
+        spec = service.spec
+        if self._node:
+            if spec.internal_traffic_policy == "Local":
+                return rule.by_node.get(self._node, ())
+        elif spec.external_traffic_policy == "Local" and spec.type in EXTERNAL_TYPES:
+            return rule.by_node[self._choice_rng.choice(rule.nodes)] if rule.nodes else ()
+        return rule.all
+
+    def _sticky(
+        self, service: Service, port: int, client: str, backends: tuple[Backend, ...]
+    ) -> Backend:
+        """The backend that this client had, if that is not too long ago and it is still there."""
+        config = service.spec.session_affinity_config
+        given = config.client_ip.timeout_seconds if config and config.client_ip else None
+        timeout_ns = (given or DEFAULT_AFFINITY_SECONDS) * SECOND
+        key = (service.key, port, client)
+        backend, seen_ns = self._affinity.get(key, (None, 0))
+        if backend not in backends or self._sim.now - seen_ns > timeout_ns:
+            backend = self._choice_rng.choice(backends)
+        assert backend is not None
+        self._affinity[key] = (backend, self._sim.now)
+        return backend
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         changed = new or old
@@ -99,7 +155,10 @@ class KubeProxy:
                 )
 
 
-def _rules(slices: tuple[EndpointSlice, ...]) -> dict[str, tuple[Backend, ...]]:
+_NO_RULE = _Rule()
+
+
+def _rules(slices: tuple[EndpointSlice, ...]) -> dict[str, _Rule]:
     """Backends by the name of the Service's port."""
     ready: dict[str, list[Backend]] = {}
     serving: dict[str, list[Backend]] = {}
@@ -111,7 +170,23 @@ def _rules(slices: tuple[EndpointSlice, ...]) -> dict[str, tuple[Backend, ...]]:
                 elif endpoint.conditions.serving and endpoint.conditions.terminating:
                     serving.setdefault(port.name or "", []).append(_backend(endpoint, port.port))
     names = dict.fromkeys([*ready, *serving])
-    return {name: tuple(ready.get(name) or serving[name]) for name in names}
+    return {name: _rule(ready.get(name, []), serving.get(name, [])) for name in names}
+
+
+def _rule(ready: list[Backend], serving: list[Backend]) -> _Rule:
+    """Those that terminate count only where no other is left: anywhere, or on their node."""
+    by_node: dict[str, list[Backend]] = {}
+    for backend in ready:
+        by_node.setdefault(backend.node, []).append(backend)
+    with_ready = tuple(by_node)
+    for backend in serving:
+        if backend.node not in with_ready:
+            by_node.setdefault(backend.node, []).append(backend)
+    return _Rule(
+        all=tuple(ready or serving),
+        by_node={node: tuple(found) for node, found in by_node.items()},
+        nodes=with_ready or tuple(by_node),
+    )
 
 
 def _backend(endpoint: Endpoint, port: int | None) -> Backend:
@@ -121,6 +196,7 @@ def _backend(endpoint: Endpoint, port: int | None) -> Backend:
         port=port or 0,
         pod=(target.name or "") if target else "",
         pod_uid=_pod_uid(endpoint),
+        node=endpoint.node_name or "",
     )
 
 

@@ -6,6 +6,7 @@ Departs: what runs in the container is a model of a program (``world.workload``)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubesim.node.shim.logs import ContainerLog
@@ -19,9 +20,15 @@ from kubesim.node.shim.task import (
 )
 from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
-from kubesim.wire.image import LinuxProgram
+from kubesim.wire.image import LinuxProgram, ServiceCall
 from kubesim.world.workload import LinuxProcess
 from kubesim.world.workload.linux import LinuxProcessHooks
+
+Call = Callable[[ServiceCall], SimProcess[bool]]
+"""Asks another Service; gives whether it answered well."""
+
+Calls = Callable[[str, str], Call]
+"""The calls of one pod, by its namespace and name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +49,21 @@ class LinuxRuntime:
 
 
 class RuncShim:
-    """A runtime for Linux containers on one node."""
+    """A runtime for Linux containers on one node.
+
+    Args:
+        services: The node.
+        runtime: Its numbers.
+        calls: The way from a pod to other Services; without it nobody answers.
+    """
 
     runs_wasm = False
 
-    def __init__(self, services: NodeServices, *, runtime: LinuxRuntime) -> None:
+    def __init__(
+        self, services: NodeServices, *, runtime: LinuxRuntime, calls: Calls | None = None
+    ) -> None:
         self.name = runtime.name
+        self._calls = calls
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
         self._services = services
         self._runtime = runtime
@@ -65,7 +81,13 @@ class RuncShim:
                 "failed: runc create failed: unable to start container process: error during "
                 f'container init: exec: "{entry}": exec format error'
             )
-        return RuncTask(self._services, runtime=self._runtime, spec=spec, program=spec.program)
+        return RuncTask(
+            self._services,
+            runtime=self._runtime,
+            spec=spec,
+            program=spec.program,
+            call=self._calls(spec.namespace, spec.pod) if self._calls is not None else None,
+        )
 
 
 class RuncTask:
@@ -78,7 +100,9 @@ class RuncTask:
         runtime: LinuxRuntime,
         spec: TaskSpec,
         program: LinuxProgram,
+        call: Call | None = None,
     ) -> None:
+        self._call = call
         self.exited: Event = services.sim.event()
         self._services = services
         self._runtime = runtime
@@ -104,6 +128,7 @@ class RuncTask:
                 listen=self._listen,
                 throttled=self._spec.throttled,
                 compute=self._services.machine.compute,
+                call=self._call,
             ),
         )
         self._services.machine.allocate(self._program.memory_bytes)

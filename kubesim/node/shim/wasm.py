@@ -301,6 +301,7 @@ class WasmHttpHandler(ABC):
     """
 
     prints_answer = False
+    waiting = 0  # the pool of instances has no queue: who finds it empty is turned away
 
     def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
         self._exited = task.exited

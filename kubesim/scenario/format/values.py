@@ -18,16 +18,20 @@ _TAINT = re.compile(r"([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecu
 
 
 def _parse_rate(value: object) -> object:
-    """``50/s`` as requests in a thousand seconds."""
+    """``50/s`` as requests in a thousand seconds, and not none."""
+    rate_mhz = _parse_rate_or_none(value)
+    if isinstance(rate_mhz, int) and rate_mhz < 1:
+        raise ValueError("a rate is at least 0.001/s")
+    return rate_mhz
+
+
+def _parse_rate_or_none(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"expected a rate such as 50/s, got {value!r}")
     match = _RATE.fullmatch(value)
     if match is None:
         raise ValueError(f'expected a rate such as 50/s or 600/m, got "{value}"')
-    rate_mhz = round(float(match[1]) * _RATE_UNIT[match[2]])
-    if rate_mhz < 1:
-        raise ValueError("a rate is at least 0.001/s")
-    return rate_mhz
+    return round(float(match[1]) * _RATE_UNIT[match[2]])
 
 
 def _parse_taint(value: object) -> object:
@@ -68,6 +72,13 @@ Rate = Annotated[
     WithJsonSchema({"type": "string", "examples": ["50/s", "600/m"]}),
 ]
 """A rate such as ``50/s``; thousandths of a hertz in memory."""
+
+RateOrNone = Annotated[
+    int,
+    BeforeValidator(_parse_rate_or_none),
+    WithJsonSchema({"type": "string", "examples": ["0/s", "50/s"]}),
+]
+"""A rate that may be ``0/s`` for a while; thousandths of a hertz in memory."""
 
 PoolTaint = Annotated[
     Taint,

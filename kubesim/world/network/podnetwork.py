@@ -1,16 +1,27 @@
 """The flat network of pods: every pod has an address, and some listen on ports of it.
 
-A connection to an address where nobody listens is refused at once, as by a kernel without that
-socket.
+What becomes of a connection follows from who is there. A pod without that socket refuses at once, as
+its kernel does; an address whose pod is gone has no route once neighbour discovery has given up; a
+node without power says nothing at all, and whoever waits for it waits until its own patience ends.
 
-Departs: one distance between any two points; latency and partitions come with the topology.
+Mirrors: Linux net/ipv4 (tcp_syn_retries, neighbour unreachability), as far as a client sees it.
+Departs: one distance between any two points; latency and partitions come with the topology. Data on
+a connection to a dead node is given up as a connect is (127 s), not after tcp_retries2 (924 s).
 """
 
 from __future__ import annotations
 
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
+from kubesim.sim.time import SECOND
 from kubesim.wire.http import ConnectionRefused, Handler, HttpRequest, Served
+
+# Linux defaults: tcp_syn_retries 6 from 1 s on, doubling; mcast_solicit 3 at retrans_time 1 s.
+CONNECT_TIMEOUT_NS = (1 + 2 + 4 + 8 + 16 + 32 + 64) * SECOND
+NO_ROUTE_AFTER_NS = 3 * SECOND
+
+TIMED_OUT = ConnectionRefused("connection timed out")
+NO_ROUTE = ConnectionRefused("no route to host")
 
 
 class PodNetwork:
@@ -26,14 +37,48 @@ class PodNetwork:
         self._round_trip = round_trip
         self._rng = sim.rng("network/round-trip")
         self._listeners: dict[tuple[str, int], Handler] = {}
+        self._ports: dict[str, dict[int, None]] = {}
+        self._node_of: dict[str, str] = {}
+        self._left: set[str] = set()
+        self._dark: set[str] = set()
+        self._ghosts: dict[tuple[str, int], Handler] = {}
+
+    def attach(self, ip: str, node: str) -> None:
+        """A pod on a node has an address."""
+        self._node_of[ip] = node
+        self._left.discard(ip)
+        for key in [key for key in self._ghosts if key[0] == ip]:
+            del self._ghosts[key]
+
+    def detach(self, ip: str) -> None:
+        """The address is nobody's any more."""
+        if self._node_of.pop(ip, None) is not None:
+            self._left.add(ip)
+            self._ports.pop(ip, None)
+
+    def power_off(self, node: str) -> None:
+        """Nothing on that node answers any more, not even by a refusal."""
+        self._dark.add(node)
 
     def listen(self, ip: str, port: int, handler: Handler) -> bool:
         """Open a socket; False when somebody listens there already."""
+        self._ports.setdefault(ip, {})[port] = None
         return self._listeners.setdefault((ip, port), handler) is handler
 
     def close(self, ip: str, port: int) -> None:
         """Close a socket; idempotent."""
-        self._listeners.pop((ip, port), None)
+        handler = self._listeners.pop((ip, port), None)
+        if handler is not None and self._is_dark(ip):
+            self._ghosts[ip, port] = handler
+
+    def socket(self, ip: str, port: int) -> Handler | None:
+        """Who listens at an address, as far as a client with a connection to it can know."""
+        return self._listeners.get((ip, port)) or self._ghosts.get((ip, port))
+
+    def waiting(self, ip: str) -> int:
+        """How many requests wait inside the pod of that address."""
+        found = (self._listeners.get((ip, port)) for port in self._ports.get(ip, ()))
+        return sum(handler.waiting for handler in found if handler is not None)
 
     def request(
         self, ip: str, port: int, request: HttpRequest
@@ -46,5 +91,16 @@ class PodNetwork:
         answer: Served | ConnectionRefused = ConnectionRefused()
         if handler is not None:
             answer = yield from handler.serve(request)
+            if self._dark and self._is_dark(ip):
+                yield self._sim.event()  # the answer never comes, and nobody says so
+        elif self._is_dark(ip):
+            yield self._sim.timeout(CONNECT_TIMEOUT_NS)
+            return TIMED_OUT, round_trip_ns
+        elif ip in self._left:
+            yield self._sim.timeout(NO_ROUTE_AFTER_NS)
+            answer = NO_ROUTE
         yield self._sim.timeout(round_trip_ns - outbound_ns)
         return answer, round_trip_ns
+
+    def _is_dark(self, ip: str) -> bool:
+        return self._node_of.get(ip) in self._dark

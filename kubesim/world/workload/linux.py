@@ -1,6 +1,8 @@
 """A Linux program as a model: it comes up, listens, answers, writes lines, perhaps ends.
 
 Requests are served by a fixed number of workers on the node's cores; the CPU time of each is drawn.
+Who finds all workers busy and the queue full is turned away. A request may lead to calls of other
+Services, which its worker waits for.
 
 Departs: memory is constant; a request's cost does not depend on the request.
 """
@@ -12,7 +14,10 @@ from dataclasses import dataclass
 
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
-from kubesim.wire.image import LinuxProgram
+from kubesim.wire.image import LinuxProgram, ServiceCall
+from kubesim.world.workload.queue import RequestQueue
+
+RESET = "connection reset by peer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +29,14 @@ class LinuxProcessHooks:
         listen: Opens its socket when it is up; False when the address is taken.
         throttled: Wall time of some CPU time under the container's quota.
         compute: Holds a core of the node for that long; gives how long it was waited for.
+        call: Asks another Service; gives whether it answered well. ``None``: nobody ever does.
     """
 
     log: Callable[[bytes], None]
     listen: Callable[[], bool]
     throttled: Callable[[int], int]
     compute: Callable[[int], SimProcess[int]]
+    call: Callable[[ServiceCall], SimProcess[bool]] | None = None
 
 
 class LinuxProcess:
@@ -56,8 +63,9 @@ class LinuxProcess:
         self._hooks = hooks
         self._rng = sim.rng(f"{scope}/service")
         self._life_rng = sim.rng(f"{scope}/life")
-        self._workers = sim.resource(program.workers)
+        self._queue = RequestQueue(sim, workers=program.workers, length=program.queue_length)
         self._alive = True
+        self._response = HttpResponse(body=program.body)
 
     def run(self) -> SimProcess[None]:
         """Come up, listen, and end when the model says so; ``ended`` then has the exit code."""
@@ -79,23 +87,57 @@ class LinuxProcess:
     def stop(self) -> None:
         """The process is gone; connections that wait for it break."""
         self._alive = False
+        self._queue.stop()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a worker."""
+        return self._queue.waiting
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:  # noqa: ARG002
         """Answer one request as soon as a worker is free."""
-        asked_ns = self._sim.now
-        with self._workers.request() as worker:
-            yield worker
-            queue_ns = self._sim.now - asked_ns
-            began_ns = self._sim.now
-            cpu_ns = self._hooks.throttled(self._program.service.draw(self._rng))
-            waited_ns = yield from self._hooks.compute(cpu_ns)
+        program, queue, asked_ns = self._program, self._queue, self._sim.now
+        if queue.full:
+            if program.refuses_when_full:
+                return ConnectionRefused()
+            return Served(response=HttpResponse(status=503))
+        turn = queue.enter()
+        if turn is not None:
+            has_worker = yield turn
+            if not has_worker:
+                return ConnectionRefused(RESET)
+        began_ns = self._sim.now
+        cpu_ns = self._hooks.throttled(program.service.draw(self._rng))
+        waited_ns = yield from self._hooks.compute(cpu_ns)
+        answered = True
+        if program.calls and self._alive:
+            answered = yield from self._call_others(program.calls)
+        queue.leave()
         if not self._alive:
-            return ConnectionRefused("connection reset by peer")
+            return ConnectionRefused(RESET)
+        response = self._response if answered else HttpResponse(status=502)
         return Served(
-            response=HttpResponse(body=self._program.body),
-            queue_ns=queue_ns + waited_ns,
+            response=response,
+            queue_ns=began_ns - asked_ns + waited_ns,
             execute_ns=self._sim.now - began_ns - waited_ns,
         )
+
+    def _call_others(self, calls: tuple[ServiceCall, ...]) -> SimProcess[bool]:
+        """One call after another, those that are parallel at once; whether all went well."""
+        if self._hooks.call is None:
+            return False
+        for call in calls:
+            if call.parallel and call.count > 1:
+                asked = [self._sim.process(self._hooks.call(call)) for _ in range(call.count)]
+                yield self._sim.all_of(asked)
+                if not all(process.value for process in asked):
+                    return False
+                continue
+            for _ in range(call.count):
+                answered = yield from self._hooks.call(call)
+                if not answered:
+                    return False
+        return True
 
     def _end(self, exit_code: int) -> None:
         self._alive = False
