@@ -19,13 +19,9 @@ from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
-<<<<<<< HEAD
 from kubesim.cluster.node import NodeAssembly, World
-from kubesim.cluster.shims import known_handlers
-=======
-from kubesim.cluster.node import NodeAssembly, World, known_handlers
 from kubesim.cluster.requests import Requests
->>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
+from kubesim.cluster.shims import known_handlers
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
     start_shim_installers,

@@ -174,16 +174,12 @@ class _Loader:
         if self._strictness is not None:
             spec = spec.model_copy(update={"strictness": self._strictness})
         preset = self._try(lambda: self._load_preset(spec, document))
-<<<<<<< HEAD
         spec, configured, notes = with_files(spec, document, self._folder)
         self._notes += [*notes, *unsimulated_settings(spec)]
-        self._try(lambda: pools_of(spec, document))
-=======
         pools = self._try(lambda: pools_of(spec, document)) or ()
         users = TrafficLoader(document, folder=self._folder)
         nodes = [node.name for node in nodes_of(pools)]
         traffic = self._try(lambda: users.load(spec, nodes)) or ()
->>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
@@ -210,14 +206,10 @@ class _Loader:
             unsimulated=(*self._notes, *self._unsimulated(spec, applied, images)),
             scheduler=scheduler,
             digest=_digest(
-<<<<<<< HEAD
-                document, applied, images, [*scheduler_files(spec, self._folder), *configured]
-=======
                 document,
                 applied,
                 images,
-                (*scheduler_files(spec, self._folder), *users.files(spec)),
->>>>>>> 47690c1 (Send requests as real clients do: closed loops, profiles, time-outs, retries, hedges, meters)
+                (*scheduler_files(spec, self._folder), *configured, *users.files(spec)),
             ),
         )
 
