@@ -64,9 +64,7 @@ class TrafficLoader:
                 near = closest(source.node, known)
                 hint = f'did you mean "{near}"?' if near else ""
                 message = f'no node "{source.node}"'
-                problems.append(
-                    self._document.problem(message, (*where, "node"), suggestion=hint)
-                )
+                problems.append(self._document.problem(message, (*where, "node"), suggestion=hint))
             try:
                 found.append(self._source(source, spec.duration, where))
             except InputError as error:
@@ -138,9 +136,14 @@ class TrafficLoader:
         if source.diurnal is not None:
             sine = source.diurnal
             return Diurnal(sine.mean, sine.amplitude, sine.period, sine.peak)
+        return self._recorded(source, where)
+
+    def _recorded(self, source: TrafficSpec, where: Where) -> Profile:
         if source.trace is not None:
             trace = source.trace
-            return self._read((*where, "trace", "file"), trace.file, lambda p: rate_trace(p, trace))
+            return self._read(
+                (*where, "trace", "file"), trace.file, lambda p: rate_trace(p, trace)
+            )
         assert source.azure is not None
         azure = source.azure
         return self._read((*where, "azure", "file"), azure.file, lambda p: azure_trace(p, azure))

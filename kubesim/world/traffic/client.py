@@ -20,7 +20,14 @@ from kubesim.facts import AttemptEnded, RequestCompleted, RequestFailed, Request
 from kubesim.sim import Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, Served
 from kubesim.world.traffic.config import RetryOn, TrafficConfig
-from kubesim.world.traffic.exchange import Answer, Attempt, Deadlines, Endpoint, Exchange, Transport
+from kubesim.world.traffic.exchange import (
+    Answer,
+    Attempt,
+    Deadlines,
+    Endpoint,
+    Exchange,
+    Transport,
+)
 from kubesim.world.traffic.meters import Meters
 
 TIMEOUT = "timeout"
@@ -94,7 +101,10 @@ class Client:
             )
 
     def _launch(self, exchange: Exchange) -> None:
-        endpoint, exchange.endpoint = exchange.endpoint, None  # a connection is used up by a failure
+        endpoint, exchange.endpoint = (
+            exchange.endpoint,
+            None,
+        )  # a connection is used up by a failure
         if endpoint is None:
             endpoint = self.pick(exchange.serial)
         exchange.attempts += 1

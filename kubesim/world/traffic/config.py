@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from kubesim.sim.distribution import Constant, Distribution
@@ -42,7 +42,7 @@ class ClosedLoad:
     """
 
     connections: int
-    think: Distribution = Constant(0)
+    think: Distribution = field(default_factory=lambda: Constant(0))
     ramp_ns: int = 0
     keep_alive: bool = True
     reconnect_ns: int = DEFAULT_RECONNECT_NS
@@ -121,7 +121,7 @@ class TrafficConfig:
     begin_ns: int = 0
     end_ns: int = 0
     load: OpenLoad | ClosedLoad | None = None
-    request: HttpRequest = HttpRequest()
+    request: HttpRequest = field(default_factory=HttpRequest)
     node: str = ""
     clients: int = 1
     timeout_ns: int = 0

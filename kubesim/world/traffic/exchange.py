@@ -114,7 +114,7 @@ class Deadlines(Generic[W]):
     def __init__(self, sim: Sim, *, delay_ns: int, expire: Callable[[W], None]) -> None:
         self._sim = sim
         self._delay_ns = delay_ns
-        self._expire = expire
+        self._expire: Callable[[W], None] = expire
         self._waiting: deque[tuple[int, W]] = deque()
         self._planned = False
 

@@ -159,7 +159,9 @@ def arrival_times(
     elif isinstance(profile, Steady):
         times = _steady(profile.rate_mhz, arrival, rng, begin_ns)
     else:
-        times = _inverted(_until(end_ns - begin_ns, profile.segments(states)), arrival, rng, begin_ns)
+        times = _inverted(
+            _until(end_ns - begin_ns, profile.segments(states)), arrival, rng, begin_ns
+        )
     return takewhile(lambda at_ns: at_ns < end_ns, times)
 
 

@@ -12,6 +12,8 @@ from kubesim.world.network import PodNetwork
 class Echo:
     """Answers with the path after 10 ms."""
 
+    waiting = 0
+
     def __init__(self, sim: Sim) -> None:
         self._sim = sim
         self.began: list[int] = []

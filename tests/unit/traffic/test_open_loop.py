@@ -14,7 +14,8 @@ from harness import MILLISECOND, SECOND
 from kubesim.facts import RequestCompleted, RequestFailed
 from kubesim.sim import Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
-from kubesim.world.traffic import OpenLoop, TrafficConfig
+from kubesim.world.traffic import Meters, OpenLoad, TrafficConfig, TrafficSource
+from kubesim.world.traffic.profiles import Arrival, Steady
 
 Answer = Served | ConnectionRefused
 
@@ -29,30 +30,42 @@ class Somewhere:
 class World:
     """One service and its only answer, 7 ms away."""
 
-    def __init__(self, *, answer: Answer | None = None, endpoint: bool = True, **traffic: Any):
+    def __init__(
+        self,
+        *,
+        answer: Answer | None = None,
+        endpoint: bool = True,
+        rate_mhz: int = 1_000,
+        arrival: Arrival = "constant",
+        **traffic: Any,
+    ):
         self.sim = Sim(seed=1)
         self.sent: list[tuple[int, str, int, HttpRequest]] = []
         self._answer = answer or Served(response=HttpResponse(body=b"ok"))
         values: dict[str, Any] = {
             "name": "users", "namespace": "default", "service": "web", "port": 80,
-            "begin_ns": 0, "end_ns": 10 * SECOND, "rate_mhz": 1_000, "arrival": "constant",
+            "begin_ns": 0, "end_ns": 10 * SECOND,
+            "load": OpenLoad(profile=Steady(rate_mhz), arrival=arrival),
             "request": HttpRequest(path="/{i}", query="n={i}"),
         }  # fmt: skip
         self.picked: list[tuple[str, int]] = []
         self._endpoint = Somewhere() if endpoint else None
-        OpenLoop(
+        TrafficSource(
             self.sim,
             config=TrafficConfig(**{**values, **traffic}),
-            pick=self._pick,
-            send=self._send,
+            transport=self,
+            meters=Meters(self.sim, waiting=lambda ip: 0),
         )
         self.sim.run_until(2000 * SECOND)
 
-    def _pick(self, service: str, port: int) -> Somewhere | None:
+    def pick(self, service: str, port: int, client: str) -> Somewhere | None:
         self.picked.append((service, port))
         return self._endpoint
 
-    def _send(self, ip: str, port: int, request: HttpRequest) -> SimProcess[tuple[Answer, int]]:
+    def socket(self, ip: str, port: int) -> object | None:
+        return self
+
+    def send(self, ip: str, port: int, request: HttpRequest) -> SimProcess[tuple[Answer, int]]:
         self.sent.append((self.sim.now, ip, port, request))
         yield self.sim.timeout(7 * MILLISECOND)
         return self._answer, 2 * MILLISECOND
