@@ -10,6 +10,9 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import Preset
 from kubesim.cluster.plugins import SchedulerSetup
+from kubesim.controlplane.autoscaler.clusterautoscaler import (
+    Options as ClusterAutoscalerOptions,
+)
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
@@ -110,6 +113,7 @@ class ClusterConfig:
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
+        cluster_autoscaler: Flags of the Cluster Autoscaler; ``None`` where it does not run.
         cloud_capacity: How many instances of a machine type (or ``type/spot``) there are.
         spot_interruption_ns: Mean time until the cloud takes a spot instance back, if not the
             preset's.
@@ -128,5 +132,6 @@ class ClusterConfig:
     shim_installers: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
+    cluster_autoscaler: ClusterAutoscalerOptions | None = None
     cloud_capacity: Mapping[str, int] = field(default_factory=dict)
     spot_interruption_ns: int | None = None

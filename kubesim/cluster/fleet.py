@@ -69,6 +69,7 @@ class Fleet:
         self._indexes: dict[str, int] = {}
         self._next_index = 0
         self._silent: set[str] = set()
+        self._watchers: list[Callable[[Instance], None]] = []
         self.cloud = Cloud(
             self._sim,
             timings=_timings(config),
@@ -83,6 +84,10 @@ class Fleet:
         self._controller = CloudNodeLifecycleController(
             self._sim, client=cloud_client, exists=self.exists
         )
+
+    def on_stopping(self, watcher: Callable[[Instance], None]) -> None:
+        """Be told of every instance that loses its power."""
+        self._watchers.append(watcher)
 
     def exists(self, provider: str) -> bool:
         """Whether the cloud still knows the instance of a provider ID."""
@@ -160,6 +165,8 @@ class Fleet:
         self._configs.pop(instance.spec.node, None)
         if instance.spec.node in self.nodes:
             self._power_off(instance.spec.node)
+        for watcher in self._watchers:
+            watcher(instance)
 
     def _power_off(self, node_name: str) -> None:
         if node_name in self._silent:

@@ -20,6 +20,7 @@ from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.node import NodeAssembly, World
+from kubesim.cluster.nodegroups import PoolGroup
 from kubesim.cluster.requests import Requests
 from kubesim.cluster.shims import known_handlers
 from kubesim.cluster.spinkube import (
@@ -29,6 +30,7 @@ from kubesim.cluster.spinkube import (
 )
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
+from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -54,6 +56,7 @@ INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease"
 # Client-side limits of the real components: requests a second and burst.
 KCM_LIMITS = (20.0, 30)
 SCHEDULER_LIMITS = (50.0, 100)
+CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
 KUBECTL_LIMITS = (50.0, 300)
 NO_LIMITS = (0.0, 0)
 
@@ -93,6 +96,7 @@ class Simulation:
         self._start_control_plane()
         self._start_operators()
         self._start_nodes()
+        self._start_autoscalers()
         self._start_traffic()
 
     @property
@@ -286,6 +290,23 @@ class Simulation:
     def _kubelet_client(self, node: NodeConfig) -> Client:
         limits = (float(node.kubelet.kube_api_qps), node.kubelet.kube_api_burst)
         return self._client(f"kubelet/{node.name}", limits)
+
+    def _start_autoscalers(self) -> None:
+        """What makes and removes nodes."""
+        config, options = self.config, self.config.cluster_autoscaler
+        if options is not None:
+            self._cluster_autoscaler = ClusterAutoscaler(
+                self.sim,
+                client=self._client("cluster-autoscaler", CLUSTER_AUTOSCALER_LIMITS),
+                groups=[
+                    PoolGroup(self.fleet, pool)
+                    for pool in config.pools
+                    if pool.max_size is not None
+                ],
+                options=options,
+                scheduler=config.scheduler.config,
+                registry=config.scheduler.registry,
+            )
 
     def _start_traffic(self) -> None:
         self._requests.start(self.config.traffic)

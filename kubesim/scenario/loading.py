@@ -36,6 +36,7 @@ from kubesim.manifests import (
     read_paths,
     validate,
 )
+from kubesim.scenario.autoscaling import cluster_autoscaler_options
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
@@ -99,6 +100,7 @@ class LoadedScenario:
             preset=self.preset,
             nodes=nodes_of(pools),
             pools=pools,
+            cluster_autoscaler=cluster_autoscaler_options(spec),
             cloud_capacity=spec.cloud.capacity,
             spot_interruption_ns=spec.cloud.spot_interruption,
             images=self.images,

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from kubesim.api.metav1 import Time
 from kubesim.api.rfc3339 import parse_time
+from kubesim.scenario.format.autoscalers import ClusterAutoscalerFlags
 from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec
 from kubesim.scenario.format.machines import NodePool
@@ -63,6 +64,8 @@ class ScenarioSpec(ScenarioModel):
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
         scheduler: The scheduler's configuration and plugins.
         node_pools: The machines.
+        cluster_autoscaler: Flags of the Cluster Autoscaler, by their names; it runs when there are
+            any, or a pool with ``autoscaling``.
         cloud: Where machines come from while the run is on.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
@@ -80,6 +83,7 @@ class ScenarioSpec(ScenarioModel):
     strictness: Literal["strict", "warn", "lenient"] = "warn"
     scheduler: SchedulerSpec = SchedulerSpec()
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
+    cluster_autoscaler: ClusterAutoscalerFlags | None = None
     cloud: CloudSpec = CloudSpec()
     spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()

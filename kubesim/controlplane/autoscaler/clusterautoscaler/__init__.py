@@ -1,0 +1,9 @@
+"""The Cluster Autoscaler: node groups grow for pods that fit nowhere, and shrink when nobody needs them.
+
+Mirrors: kubernetes/autoscaler cluster-autoscaler.
+"""
+
+from kubesim.controlplane.autoscaler.clusterautoscaler.autoscaler import ClusterAutoscaler
+from kubesim.controlplane.autoscaler.clusterautoscaler.options import EXPANDERS, Options
+
+__all__ = ["EXPANDERS", "ClusterAutoscaler", "Options"]
