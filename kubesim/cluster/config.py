@@ -16,7 +16,7 @@ from kubesim.controlplane.autoscaler.clusterautoscaler import (
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
-from kubesim.world.traffic import TrafficConfig
+from kubesim.world.traffic import Slo, TrafficConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +135,8 @@ class ClusterConfig:
     cluster_autoscaler: ClusterAutoscalerOptions | None = None
     cloud_capacity: Mapping[str, int] = field(default_factory=dict)
     spot_interruption_ns: int | None = None
+
+    @property
+    def promises(self) -> dict[str, Slo]:
+        """What the users of each source were promised."""
+        return {source.name: source.slo for source in self.traffic if source.slo is not None}

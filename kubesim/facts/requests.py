@@ -96,5 +96,7 @@ class RequestsInFlight(Fact):
     """
 
     traffic: str
+    namespace: str
+    service: str
     requests: int
     attempts: int

@@ -34,6 +34,8 @@ def render(run: Run) -> RenderableType:
     parts += _section("How a pod starts, phase by phase", startup_table(run), _startup_note(run))
     if len(run.services):
         parts += _section("Services", services_table(run))
+    if len(run.traffic):
+        parts += _section("Traffic", traffic_table(run))
     if len(run.refused):
         parts += _section("Refused by the API server", _refused_table(run))
     if run.expectations:
@@ -170,6 +172,31 @@ def services_table(run: Run) -> RichTable:
         )
         for why, count in service["failures"].items():
             table.add_row(Text(f"  {count} x {why}", style="red"), "", "", "", "", "", "", "")
+    return table
+
+
+def traffic_table(run: Run) -> RichTable:
+    """One row a source of requests: every one of them is in exactly one of the first columns."""
+    table = _table(
+        "TRAFFIC", ">SENT", ">COMPLETED", ">FAILED", ">IN FLIGHT", ">RPS", ">p50", ">p90", ">p99",
+        ">RETRIES", ">TIMEOUTS", ">SLO",
+    )  # fmt: skip
+    for row in run.traffic:
+        slo = "-"
+        if row["slo_latency_ns"]:
+            kept = 1 - row["slo_violations"] / max(1, row["sent"] - row["in_flight"])
+            slo = f"{kept:.2%} < {human(row['slo_latency_ns'])}"
+        table.add_row(
+            row["name"],
+            *(str(row[name]) for name in ("sent", "completed", "failed", "in_flight")),
+            f"{row['rps']:.4g}",
+            *(human(row[f"latency_{q}_ns"]) for q in ("p50", "p90", "p99")),
+            str(row["retries"]),
+            str(row["timeouts"]),
+            _coloured(slo, good=row["slo_met"]) if row["slo_latency_ns"] else slo,
+        )
+        for why, count in row["attempt_failures"].items():
+            table.add_row(Text(f"  {count} x {why}, tried again", style="yellow"), *[""] * 11)
     return table
 
 

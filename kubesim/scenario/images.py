@@ -10,7 +10,7 @@ from kubesim.calibration.preset import ProgramNumbers
 from kubesim.cluster.engine import shared_engine
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document
-from kubesim.scenario.format import ImageSpec, ProgramSpec, ScenarioSpec, WasmSpec
+from kubesim.scenario.format import CallSpec, ImageSpec, ProgramSpec, ScenarioSpec, WasmSpec
 from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
@@ -18,6 +18,7 @@ from kubesim.wire.image import (
     Image,
     Layer,
     LinuxProgram,
+    ServiceCall,
     SpinGrants,
     WasmKind,
     WasmProgram,
@@ -142,6 +143,22 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         exit_code=spec.exit_code,
         log=spec.log,
         body=spec.body.encode(),
+        queue_length=spec.queue_length,
+        refuses_when_full=spec.when_full == "refuse",
+        calls=tuple(_call(call) for call in spec.calls),
+    )
+
+
+def _call(spec: CallSpec) -> ServiceCall:
+    namespace, _, service = spec.service.rpartition("/")
+    return ServiceCall(
+        namespace=namespace,
+        service=service,
+        port=spec.port,
+        path=spec.path,
+        count=spec.count,
+        parallel=spec.parallel,
+        timeout_ns=spec.timeout or 0,
     )
 
 

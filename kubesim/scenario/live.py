@@ -30,6 +30,13 @@ from kubesim.telemetry.build import (
     startup_rows,
 )
 from kubesim.telemetry.observer import ServiceTotals
+from kubesim.telemetry.requests import (
+    CURVE_COLUMNS,
+    TRAFFIC_COLUMNS,
+    curve_rows,
+    service_violations,
+    traffic_row,
+)
 
 LOOK_PERIOD_NS = SECOND
 
@@ -129,9 +136,19 @@ class LiveRun:
     def _tables(self) -> dict[str, Table]:
         store, observer = self.simulation.store, self.observer
         pods = list(store.values(Pod))
+        promises = self.simulation.config.promises
+        violations = service_violations(observer.sources, promises)
         services = [
-            service_row(s, observer.services.get((s.namespace, s.name), ServiceTotals()))
-            for s in store.values(Service)
+            service_row(
+                service,
+                observer.services.get((service.namespace, service.name), ServiceTotals()),
+                slo_violations=violations[service.namespace, service.name],
+            )
+            for service in store.values(Service)
+        ]
+        traffic = [
+            traffic_row(name, totals, promises.get(name))
+            for name, totals in observer.sources.items()
         ]
         nodes = [
             node_row(node, pods, self.simulation.node_facts(node.name), self.now_ns)
@@ -153,6 +170,10 @@ class LiveRun:
                 "pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]
             ),
             "services": Table("services", SERVICE_COLUMNS, services),
+            "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
+            "traffic_curve": Table(
+                "traffic_curve", CURVE_COLUMNS, curve_rows(observer.sources, promises, self.now_ns)
+            ),
             "workloads": workloads_table(self.simulation, observer),
             "nodes": Table("nodes", NODE_COLUMNS, nodes),
             "startup": Table(

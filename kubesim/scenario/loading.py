@@ -37,6 +37,7 @@ from kubesim.manifests import (
     validate,
 )
 from kubesim.scenario.autoscaling import cluster_autoscaler_options
+from kubesim.scenario.callgraph import cycle_problems
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
@@ -188,6 +189,7 @@ class _Loader:
         steps = self._try(lambda: self._steps(spec, document, manifests)) or {}
         applied = [*manifests, *(m for step in steps.values() for m in step)]
         self._problems += check(applied)
+        self._problems += cycle_problems(spec, document, [m.obj for m in applied])
         images: tuple[Image, ...] = ()
         if preset is not None:
             loader = ImageLoader(document, folder=self._folder, preset=preset)

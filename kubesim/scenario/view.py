@@ -1,8 +1,8 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
 ``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events`` and ``refused`` are lists of maps,
-``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``cost`` and
-``run`` are maps. Durations are CEL durations, so that
+``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``traffic`` one by
+name, ``cost`` and ``run`` are maps. Durations are CEL durations, so that
 ``services["web"].latency.p99 < duration("50ms")`` works; each also stands as an integer of
 nanoseconds (``latency_ns``).
 """
@@ -22,6 +22,7 @@ from kubesim.telemetry import Observer
 from kubesim.telemetry.build import node_row, pod_row, service_row
 from kubesim.telemetry.observer import ServiceTotals
 from kubesim.telemetry.quantiles import quantile
+from kubesim.telemetry.requests import service_violations, traffic_row
 
 PERCENTILES = (50, 90, 95, 99, 99.9)
 NANO = 1_000_000_000
@@ -58,12 +59,27 @@ class View:
     def services(self) -> dict[str, Any]:
         """One map a Service, by name and by namespace and name."""
         found: dict[str, Any] = {}
+        sources, promises = self._observer.sources, self._simulation.config.promises
+        violations = service_violations(sources, promises)
         for service in self._simulation.store.values(Service):
             totals = self._observer.services.get((service.namespace, service.name))
             entry = _service(service, totals or ServiceTotals())
+            entry["slo_violations"] = violations[service.namespace, service.name]
             found[service.key] = entry
             if service.namespace == "default":
                 found[service.name] = entry
+        return found
+
+    def traffic(self) -> dict[str, Any]:
+        """One map a source of requests, by name; ``in_flight`` is known at the end."""
+        found: dict[str, Any] = {}
+        promises = self._simulation.config.promises
+        for name, totals in self._observer.sources.items():
+            row = traffic_row(name, totals, promises.get(name))
+            names = ("p50", "p90", "p99", "max")
+            row["latency_ns"] = {q: row[f"latency_{q}_ns"] for q in names}
+            row["latency"] = {q: _duration(ns) for q, ns in row["latency_ns"].items()}
+            found[name] = row
         return found
 
     def nodes(self) -> list[dict[str, Any]]:
@@ -139,6 +155,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "pods": View.pods,
     "services": View.services,
     "nodes": View.nodes,
+    "traffic": View.traffic,
     "spinapps": View.spinapps,
     "workloads": View.workloads,
     "events": View.events,

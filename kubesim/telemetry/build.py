@@ -20,6 +20,7 @@ SERVICE_COLUMNS = (
     "namespace", "name", "requests", "errors", "latency_p50_ns", "latency_p95_ns",
     "latency_p99_ns", "instantiate_p50_ns", "instantiate_p99_ns", "execute_p50_ns",
     "execute_p99_ns", "queue_p50_ns", "queue_p99_ns", "bodies_sha256", "failures",
+    "latency_p90_ns", "rps", "retries", "timeouts", "slo_violations",
 )  # fmt: skip
 NODE_COLUMNS = (
     "name", "pool", "ready", "unschedulable", "pods", "cpu_allocatable_m", "cpu_requested_m",
@@ -89,7 +90,9 @@ def pod_reason(pod: Pod) -> tuple[str, str]:
     return "", ""
 
 
-def service_row(service: Service, totals: ServiceTotals) -> dict[str, Any]:
+def service_row(
+    service: Service, totals: ServiceTotals, *, slo_violations: int = 0
+) -> dict[str, Any]:
     """One Service as a row."""
     latencies = sorted(totals.latencies_ns)
     row: dict[str, Any] = {
@@ -105,8 +108,13 @@ def service_row(service: Service, totals: ServiceTotals) -> dict[str, Any]:
         values = sorted(getattr(totals, f"{name}_ns"))
         row[f"{name}_p50_ns"] = quantile(values, 50)
         row[f"{name}_p99_ns"] = quantile(values, 99)
-    row["bodies_sha256"] = totals.bodies_sha256
+    row["bodies_sha256"] = totals.bodies.sha256
     row["failures"] = dict(sorted(totals.failures.items()))
+    row["latency_p90_ns"] = quantile(latencies, 90)
+    row["rps"] = totals.rps
+    row["retries"] = totals.retries
+    row["timeouts"] = totals.timeouts
+    row["slo_violations"] = slo_violations
     return row
 
 

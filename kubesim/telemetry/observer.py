@@ -6,7 +6,7 @@ no walk through everything that happened.
 
 from __future__ import annotations
 
-import hashlib
+from array import array
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,13 @@ from typing import Any
 
 from kubesim import facts
 from kubesim.sim import Fact
+from kubesim.sim.time import SECOND
+from kubesim.telemetry.requests import ABANDONED, TIMEOUT, Bodies, SourceTotals
 from kubesim.telemetry.startup import TOTAL
+
+
+def _column() -> array[int]:
+    return array("q")
 
 
 @dataclass(slots=True)
@@ -23,18 +29,31 @@ class ServiceTotals:
 
     requests: int = 0
     errors: int = 0
-    latencies_ns: list[int] = field(default_factory=list)
-    instantiate_ns: list[int] = field(default_factory=list)
-    execute_ns: list[int] = field(default_factory=list)
-    queue_ns: list[int] = field(default_factory=list)
-    bodies: dict[tuple[str, int], str] = field(default_factory=dict)
+    retries: int = 0
+    timeouts: int = 0
+    latencies_ns: array[int] = field(default_factory=_column)
+    instantiate_ns: array[int] = field(default_factory=_column)
+    execute_ns: array[int] = field(default_factory=_column)
+    queue_ns: array[int] = field(default_factory=_column)
+    bodies: Bodies = field(default_factory=Bodies)
     failures: dict[str, int] = field(default_factory=dict)
+    began_ns: int | None = None
+    ended_ns: int = 0
 
     @property
-    def bodies_sha256(self) -> str:
-        """SHA-256 over the digests of all bodies, in the order in which the requests were sent."""
-        together = "".join(self.bodies[key] for key in sorted(self.bodies))
-        return hashlib.sha256(together.encode()).hexdigest()
+    def rps(self) -> float:
+        """Requests a second, from the first one's sending to the last one's end."""
+        span_ns = self.ended_ns - (self.began_ns or 0)
+        return self.requests * SECOND / span_ns if span_ns else 0.0
+
+    def ended(self, at_ns: int, latency_ns: int, attempts: int) -> None:
+        """One request, however it ended."""
+        self.requests += 1
+        self.retries += attempts - 1
+        self.ended_ns = at_ns
+        sent_ns = at_ns - latency_ns
+        if self.began_ns is None or sent_ns < self.began_ns:
+            self.began_ns = sent_ns
 
 
 @dataclass(slots=True)
@@ -56,6 +75,7 @@ class Observer:
     def __init__(self) -> None:
         self.pods: dict[str, PodTotals] = {}
         self.services: defaultdict[tuple[str, str], ServiceTotals] = defaultdict(ServiceTotals)
+        self.sources: dict[str, SourceTotals] = {}
         self.events: list[tuple[int, facts.EventRecorded]] = []
         self.refused: list[tuple[int, facts.ObjectRefused]] = []
         self.facts_seen = 0
@@ -65,6 +85,8 @@ class Observer:
             facts.LogWritten: self._log_written,
             facts.RequestCompleted: self._request_completed,
             facts.RequestFailed: self._request_failed,
+            facts.AttemptEnded: self._attempt_ended,
+            facts.RequestsInFlight: self._in_flight,
             facts.EndpointProgrammed: self._endpoint_programmed,
             facts.EventRecorded: lambda at_ns, fact: self.events.append((at_ns, fact)),
             facts.ObjectRefused: lambda at_ns, fact: self.refused.append((at_ns, fact)),
@@ -110,19 +132,42 @@ class Observer:
         pod = self._pod(fact.uid, fact.namespace, fact.name)
         pod.log.append((at_ns, fact.container, fact.stream, fact.line))
 
-    def _request_completed(self, _at_ns: int, fact: facts.RequestCompleted) -> None:
+    def _source(self, name: str, namespace: str, service: str) -> SourceTotals:
+        known = self.sources.get(name)
+        if known is None:
+            known = self.sources[name] = SourceTotals(namespace, service)
+        return known
+
+    def _request_completed(self, at_ns: int, fact: facts.RequestCompleted) -> None:
         totals = self.services[fact.namespace, fact.service]
-        totals.requests += 1
+        totals.ended(at_ns, fact.latency_ns, fact.attempts)
         totals.errors += fact.status >= 500
         totals.latencies_ns.append(fact.latency_ns)
         totals.queue_ns.append(fact.queue_ns)
         totals.execute_ns.append(fact.execute_ns)
         if fact.instantiate_ns:
             totals.instantiate_ns.append(fact.instantiate_ns)
-        totals.bodies[fact.traffic, fact.serial] = fact.body_sha256
+        totals.bodies.add(fact.traffic, fact.serial, fact.body_sha256)
+        source = self._source(fact.traffic, fact.namespace, fact.service)
+        source.completed(at_ns, fact.latency_ns, status=fact.status, attempts=fact.attempts)
 
-    def _request_failed(self, _at_ns: int, fact: facts.RequestFailed) -> None:
+    def _request_failed(self, at_ns: int, fact: facts.RequestFailed) -> None:
         totals = self.services[fact.namespace, fact.service]
-        totals.requests += 1
+        totals.ended(at_ns, fact.latency_ns, fact.attempts)
         totals.errors += 1
+        totals.timeouts += fact.reason == TIMEOUT
         totals.failures[fact.reason] = totals.failures.get(fact.reason, 0) + 1
+        source = self._source(fact.traffic, fact.namespace, fact.service)
+        source.failed(at_ns, fact.latency_ns, reason=fact.reason, attempts=fact.attempts)
+
+    def _attempt_ended(self, _at_ns: int, fact: facts.AttemptEnded) -> None:
+        totals = self.services[fact.namespace, fact.service]
+        totals.timeouts += fact.outcome == TIMEOUT
+        totals.retries -= fact.outcome == ABANDONED
+        source = self._source(fact.traffic, fact.namespace, fact.service)
+        source.attempt_ended(fact.outcome)
+
+    def _in_flight(self, _at_ns: int, fact: facts.RequestsInFlight) -> None:
+        source = self._source(fact.traffic, fact.namespace, fact.service)
+        source.in_flight = fact.requests
+        source.in_flight_attempts = fact.attempts

@@ -13,6 +13,7 @@ from typing import Any
 
 from kubesim.sim.journal import Journal
 from kubesim.sim.time import SECOND
+from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
 
@@ -62,6 +63,8 @@ class Run:
         recorded: One row a Kubernetes Event.
         refused: One row an object that the API server refused.
         workloads: One row a workload: what it is made of, needs, and did.
+        traffic: One row a source of requests.
+        traffic_curve: One row a source and second, or minute.
         expectations: What was expected, in the scenario's order.
         unsimulated: What was accepted and not simulated.
         sources: What the preset's numbers are from: path, value, source, grade.
@@ -88,6 +91,8 @@ class Run:
     unsimulated: tuple[str, ...]
     sources: Table
     journal: Journal
+    traffic: Table = field(default_factory=lambda: Table("traffic", TRAFFIC_COLUMNS, []))
+    traffic_curve: Table = field(default_factory=lambda: Table("traffic_curve", CURVE_COLUMNS, []))
     workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
     path: str = ""
     scenario_digest: str = ""
@@ -133,6 +138,7 @@ class Run:
             "pods": [_without(row, "uid") for row in self.pods],
             "services": [_service(row) for row in self.services],
             "nodes": [dict(row) for row in self.nodes],
+            "traffic": [dict(row) for row in self.traffic],
             "workloads": [dict(row) for row in self.workloads],
             "expectations": [
                 {
@@ -151,6 +157,7 @@ class Run:
         """All tables that are written with ``--out``: the derived ones, then the facts."""
         yield from (self.pods, self.services, self.nodes, self.startup, self.logs)
         yield from (self.recorded, self.refused, self.workloads, self.sources)
+        yield from (self.traffic, self.traffic_curve)
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 

@@ -15,7 +15,7 @@ from kubesim.scenario.format.document import (
     json_schema,
 )
 from kubesim.scenario.format.expectations import Expectation
-from kubesim.scenario.format.images import ImageSpec, ProgramSpec, SpinSpec, WasmSpec
+from kubesim.scenario.format.images import CallSpec, ImageSpec, ProgramSpec, SpinSpec, WasmSpec
 from kubesim.scenario.format.kubelet import KubeletSettings
 from kubesim.scenario.format.machines import Capacity, NodePool
 from kubesim.scenario.format.timeline import Step, Target
@@ -23,6 +23,7 @@ from kubesim.scenario.format.traffic import RequestSpec, TrafficSpec
 
 __all__ = [
     "API_VERSION",
+    "CallSpec",
     "Capacity",
     "ContainerdSettings",
     "Expectation",

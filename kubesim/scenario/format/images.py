@@ -16,8 +16,35 @@ class LayerSpec(ScenarioModel):
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
 
 
+class CallSpec(ScenarioModel):
+    """What a program asks of another Service for each request that it serves.
+
+    Attributes:
+        service: ``name`` in the caller's namespace, or ``namespace/name``.
+        port: The Service's port.
+        path: The path.
+        count: How often.
+        parallel: All at once instead of one after another.
+        timeout: How long each may take; by default for ever.
+    """
+
+    service: str = Field(min_length=1)
+    port: int = Field(default=80, gt=0, le=65535)
+    path: str = Field(default="/", pattern=r"^/")
+    count: int = Field(default=1, ge=1, le=1000)
+    parallel: bool = False
+    timeout: Span | None = Field(default=None, gt=0)
+
+
 class ProgramSpec(ScenarioModel):
-    """What a Linux image runs; what is left out comes from the preset's program ``model``."""
+    """What a Linux image runs; what is left out comes from the preset's program ``model``.
+
+    Attributes:
+        workers: How many requests it works on at the same time.
+        queue_length: How many more may wait; by default any number.
+        when_full: A request that finds the queue full gets a 503, or its connection is refused.
+        calls: What it asks of other Services for each request, in this order; a failure is a 502.
+    """
 
     model: str = "default"
     init: Span | None = None
@@ -29,6 +56,9 @@ class ProgramSpec(ScenarioModel):
     exit_code: int = Field(default=0, ge=0, le=255)
     log: tuple[str, ...] = ()
     body: str = "ok\n"
+    queue_length: int | None = Field(default=None, ge=0)
+    when_full: Literal["503", "refuse"] = "503"
+    calls: tuple[CallSpec, ...] = ()
 
 
 class SpinSpec(ScenarioModel):

@@ -95,6 +95,8 @@ class Client:
             self._sim.emit(
                 RequestsInFlight(
                     traffic=self._config.name,
+                    namespace=self._config.namespace,
+                    service=self._config.service,
                     requests=self._sent - self._decided,
                     attempts=self._waited_for,
                 )
