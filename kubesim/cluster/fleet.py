@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 
 from kubesim.api.corev1 import Node
 from kubesim.cluster.config import ClusterConfig, NodeConfig, PoolConfig
@@ -158,6 +159,8 @@ class Fleet:
         assembly = assemble_node(
             self._world, config=node, index=index, client=client or self._client(node)
         )
+        instance = self.cloud.instances[self.instance_of[node.name]]
+        assembly = replace(assembly, since_ns=instance.running_ns or 0)
         self.nodes[node.name] = assembly
         return assembly
 

@@ -65,6 +65,7 @@ class NodeAssembly:
     containerd: Containerd
     kubelet: Kubelet
     host: Host
+    since_ns: int = 0
 
     @property
     def pool(self) -> str:

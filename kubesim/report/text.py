@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from kubesim.sim.time import human
+from kubesim.sim.time import HOUR, human
 from kubesim.telemetry import Run
 from kubesim.telemetry.quantiles import quantile
 from kubesim.telemetry.startup import PHASES, TOTAL
@@ -30,6 +30,8 @@ def render(run: Run) -> RenderableType:
     parts: list[RenderableType] = [_head(run)]
     many = len(run.nodes) > NODES_SHOWN
     parts += _section("Nodes", pools_table(run) if many else nodes_table(run))
+    if any(row["cost_nano_usd"] for row in run.cost):
+        parts += _section("Cost", cost_table(run), _cost_note(run))
     parts += _section("Pods", pods_table(run), reasons(run))
     parts += _section("How a pod starts, phase by phase", startup_table(run), _startup_note(run))
     if len(run.services):
@@ -87,6 +89,24 @@ def pools_table(run: Run) -> RichTable:
             str(sum(node["pods"] for node in nodes)),
             f"{requested}m ({share} %)",
             f"${sum(node['cost_nano_usd'] for node in nodes) / NANO:.4f}",
+        )
+    return table
+
+
+def cost_table(run: Run) -> RichTable:
+    """The bill: the whole, its pools, and whom it is for."""
+    table = _table("COST", "", ">DOLLARS", ">SHARE", ">INSTANCES", ">HOURS")
+    total = max(sum(row["cost_nano_usd"] for row in run.cost if row["what"] == "total"), 1)
+    for row in run.cost:
+        name = f"{row['namespace']}/{row['name']}" if row["namespace"] else row["name"]
+        of_pool = row["what"] == "pool"
+        table.add_row(
+            row["what"],
+            name,
+            f"${row['cost_nano_usd'] / NANO:.4f}",
+            f"{100 * row['cost_nano_usd'] / total:.1f} %",
+            str(row["instances"]) if of_pool else "",
+            f"{row['running_ns'] / HOUR:.2f}" if of_pool else "",
         )
     return table
 
@@ -230,6 +250,15 @@ def _head(run: Run) -> RenderableType:
     line.append(f"  seed {run.seed}  preset {run.preset}  ", style="default")
     line.append(f"{human(run.virtual_ns)} of virtual time, {run.events:,} events", style="dim")
     return Group(line, Text(run.digest, style="cyan"))
+
+
+def _cost_note(run: Run) -> RenderableType:
+    spot = sum(row["spot"] for row in run.instances)
+    text = (
+        "Instances are billed by the second while they run; a workload pays for what it asks for, half "
+        "by cpu and half by memory."
+    )
+    return Text(f"{text} {spot} were spot instances." if spot else text, style="dim")
 
 
 def _startup_note(run: Run) -> RenderableType:

@@ -12,6 +12,7 @@ from kubesim.cluster import Simulation
 from kubesim.facts import RunEnded
 from kubesim.scenario.checkers import Checkers
 from kubesim.scenario.expectations import compile_expectations
+from kubesim.scenario.ledger import Ledger
 from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
 from kubesim.scenario.steps import take
@@ -29,6 +30,7 @@ from kubesim.telemetry.build import (
     service_row,
     startup_rows,
 )
+from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS, cost_rows, instance_rows
 from kubesim.telemetry.observer import ServiceTotals
 from kubesim.telemetry.requests import (
     CURVE_COLUMNS,
@@ -66,6 +68,8 @@ class LiveRun:
             self.observer(at_ns, fact)
         journal.subscribe(self.observer)
         journal.subscribe(self._checkers)
+        self.ledger = Ledger(self.simulation)
+        journal.subscribe(self.ledger)
         self._judges = compile_expectations(scenario.spec, scenario.document)
         self._watching = any(j.expectation.never or j.expectation.by for j in self._judges)
         self._looked_at = 0
@@ -84,7 +88,7 @@ class LiveRun:
     @property
     def view(self) -> View:
         """The run as plain values."""
-        return View(self.simulation, self.observer)
+        return View(self.simulation, self.observer, self.ledger)
 
     def advance(self, until_ns: int) -> None:
         """Let time pass until then, or until the run's end."""
@@ -176,6 +180,12 @@ class LiveRun:
             ),
             "workloads": workloads_table(self.simulation, observer),
             "nodes": Table("nodes", NODE_COLUMNS, nodes),
+            "cost": Table("cost", COST_COLUMNS, cost_rows(self.ledger.costs())),
+            "instances": Table(
+                "instances",
+                INSTANCE_COLUMNS,
+                instance_rows(self.simulation.fleet.cloud.instances.values(), self.now_ns),
+            ),
             "startup": Table(
                 "startup", ("namespace", "pod", "phase", "took_ns"), startup_rows(observer)
             ),

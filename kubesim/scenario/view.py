@@ -16,6 +16,7 @@ from typing import Any
 from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
+from kubesim.scenario.ledger import Ledger
 from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import MICROSECOND, SECOND
 from kubesim.telemetry import Observer
@@ -34,9 +35,13 @@ class View:
     Args:
         simulation: The cluster.
         observer: What was seen so far.
+        ledger: Who had which place when; without it the bill has no workloads.
     """
 
-    def __init__(self, simulation: Simulation, observer: Observer) -> None:
+    def __init__(
+        self, simulation: Simulation, observer: Observer, ledger: Ledger | None = None
+    ) -> None:
+        self._ledger = ledger or Ledger(simulation)
         self._simulation = simulation
         self._observer = observer
 
@@ -113,9 +118,24 @@ class View:
         return [dict(row) for row in workloads_table(self._simulation, self._observer)]
 
     def cost(self) -> dict[str, Any]:
-        """What the machines cost so far."""
-        total = sum(node["cost_nano_usd"] for node in self.nodes())
-        return {"total_usd": total / NANO, "total_nano_usd": total}
+        """What the machines cost so far, in dollars, and for whom."""
+        costs = self._ledger.costs()
+        return {
+            "total": costs.total / NANO,
+            "idle": costs.idle / NANO,
+            "spot": costs.spot / NANO,
+            "total_usd": costs.total / NANO,
+            "total_nano_usd": costs.total,
+            "pools": {pool: cost / NANO for pool, cost in costs.pools.items()},
+            "workloads": {
+                f"{namespace}/{name}": cost / NANO
+                for (namespace, _, name), cost in costs.workloads.items()
+            },
+            "services": {
+                f"{namespace}/{name}": cost / NANO
+                for (namespace, name), cost in costs.services.items()
+            },
+        }
 
     def events(self) -> list[dict[str, Any]]:
         """One map a Kubernetes Event."""

@@ -42,6 +42,11 @@ class NodeFacts(Protocol):
         ...
 
     @property
+    def since_ns(self) -> int:
+        """Since when it is on the bill."""
+        ...
+
+    @property
     def memory_peak_bytes(self) -> int:
         """The most memory that was in use."""
         ...
@@ -141,8 +146,12 @@ def node_row(
         "cpu_requested_m": requested,
         "memory_allocatable": allocatable["memory"].value() if "memory" in allocatable else 0,
         "memory_peak": known.memory_peak_bytes if known else 0,
-        "cost_nano_usd": known.price_per_hour_nano_usd * now_ns // HOUR if known else 0,
+        "cost_nano_usd": _cost(known, now_ns) if known else 0,
     }
+
+
+def _cost(known: NodeFacts, now_ns: int) -> int:
+    return known.price_per_hour_nano_usd * max(now_ns - known.since_ns, 0) // HOUR
 
 
 def _counts(pod: Pod) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from kubesim.sim.journal import Journal
 from kubesim.sim.time import SECOND
+from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS
 from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
@@ -69,6 +70,8 @@ class Run:
         unsimulated: What was accepted and not simulated.
         sources: What the preset's numbers are from: path, value, source, grade.
         journal: The facts themselves.
+        cost: The bill: the whole, its pools, its workloads and Services, and what was idle.
+        instances: One row an instance that ever was.
         path: The scenario's file, as far as it is known.
         scenario_digest: Stands for everything that was read of the scenario.
     """
@@ -94,6 +97,8 @@ class Run:
     traffic: Table = field(default_factory=lambda: Table("traffic", TRAFFIC_COLUMNS, []))
     traffic_curve: Table = field(default_factory=lambda: Table("traffic_curve", CURVE_COLUMNS, []))
     workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
+    cost: Table = field(default_factory=lambda: Table("cost", COST_COLUMNS, []))
+    instances: Table = field(default_factory=lambda: Table("instances", INSTANCE_COLUMNS, []))
     path: str = ""
     scenario_digest: str = ""
 
@@ -140,6 +145,8 @@ class Run:
             "nodes": [dict(row) for row in self.nodes],
             "traffic": [dict(row) for row in self.traffic],
             "workloads": [dict(row) for row in self.workloads],
+            "cost": [dict(row) for row in self.cost],
+            "instances": [dict(row) for row in self.instances],
             "expectations": [
                 {
                     "name": result.name,
