@@ -56,7 +56,8 @@ def _cases(folder: Path) -> list[Path]:
 
 
 def _print(verdict: Verdict) -> None:
-    print(f"{verdict.name}: {verdict.equal} of {verdict.compared} equal")
+    note = f", {verdict.note}" if verdict.note else ""
+    print(f"{verdict.name}: {verdict.equal} of {verdict.compared} equal{note}")
     for difference in verdict.differences[:SHOWN_DIFFERENCES]:
         print(f"  {difference}")
     more = len(verdict.differences) - SHOWN_DIFFERENCES
@@ -70,5 +71,6 @@ def _data(verdict: Verdict) -> dict[str, object]:
         "case": verdict.name,
         "compared": verdict.compared,
         "equal": verdict.equal,
+        "note": verdict.note,
         "differences": verdict.differences,
     }

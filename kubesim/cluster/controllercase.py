@@ -54,10 +54,11 @@ class ControllerCase:
             self._api.create(node)
         self.user = self._client("user", NO_LIMITS)
         self.kubelet = self._client("kubelet", NO_LIMITS)
+        self._controller_clients: dict[str, Client] = {}
         informers = self._client("kube-controller-manager", NO_LIMITS).informers
         ControllerManager(
             self.sim,
-            client=lambda name: self._client(f"kcm/{name}", KCM_LIMITS, informers=informers),
+            client=lambda name: self._controller_client(name, informers),
             without=WITHOUT,
         )
         Scheduler(
@@ -66,6 +67,16 @@ class ControllerCase:
             config=KubeSchedulerConfiguration(),
             timings=SchedulerTimings(cycle=Constant(MILLISECOND)),
         )
+
+    def spend(self, controller: str, tokens: int) -> None:
+        """A controller has made so many requests just now."""
+        for _ in range(tokens):
+            self._controller_clients[controller].take_token()
+
+    def _controller_client(self, name: str, informers: InformerFactory) -> Client:
+        client = self._client(f"kcm/{name}", KCM_LIMITS, informers=informers)
+        self._controller_clients[name] = client
+        return client
 
     def _client(
         self,

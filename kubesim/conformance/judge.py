@@ -11,16 +11,16 @@ Compared, each a counted item:
   own, otherwise the k-th of those that are alike; and for StatefulSets the order of these steps;
 - Events: source, kind, type, reason, message and count; of the scheduler's without the count;
 - of cases too large for lists: how many pods in every second (the first exactly, the others by one
-  more or less), when the last one came, and how many at the end.
+  more or less), when the k-th came, and how many at the end.
 
 Not compared: the node of a pod (the scheduler of the recordings had 16 hands), the order of what
-happened at once, which of several pods that are alike, times of Events.
+happened at once, which of several pods that are alike, times of Events, the words of FailedScheduling
+(which nodes there were beside those of a case is not recorded; the scheduler's own cases have them).
 
 In a rollout during which two pods became ready within 100 ms, the sizes depend on how many of them one
 sync saw. There everything is compared up to that moment, then the end, and the invariants of the
 rollout for every size in between. The recordings' README names the kinds of cases that are exact
-nevertheless. The fill of a client's bucket at time 0 is not recorded: a recording whose first second
-has fewer pods than a full bucket allows may be that much later at the end.
+nevertheless.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from kubesim.conformance.recording import Recording
 
 EXACT_KINDS = re.compile(r"staggered|surge[01]-|surge[01]$|minready|recreate|progress-deadline")
 POD_LISTS = ("podCreated", "podReady", "podDeleteRequested", "podGone")
-KCM_QPS = 20.0
 SHOWN_CHARACTERS = 400
 
 
@@ -51,11 +50,13 @@ class Verdict:
         name: The case.
         compared: How many items were compared.
         differences: What differs.
+        note: Under which assumption, if any.
     """
 
     name: str
     compared: int = 0
     differences: list[str] = field(default_factory=list)
+    note: str = ""
 
     @property
     def equal(self) -> int:
@@ -74,10 +75,10 @@ class Verdict:
             wanted, seen = _where_they_differ(want, got)
             self.differences.append(f"{what}: want {_short(wanted)}, got {_short(seen)}")
 
-    def near(self, what: str, want_ms: float, got_ms: float | None, *, more_ms: float = 0) -> None:
+    def near(self, what: str, want_ms: float, got_ms: float | None) -> None:
         """Compare one moment."""
         self.compared += 1
-        if got_ms is None or abs(want_ms - got_ms) > TOLERANCE_MS + more_ms:
+        if got_ms is None or abs(want_ms - got_ms) > TOLERANCE_MS:
             got = "never" if got_ms is None else f"{got_ms:g} ms"
             self.differences.append(f"{what}: want {want_ms:g} ms, got {got}")
 
@@ -99,7 +100,7 @@ def judge(recording: Recording, observed: Mapping[str, Any]) -> Verdict:
         elif f"{name}PerSecond" in expected and is_exact:
             _many(verdict, expected, observed, name)
     _order_of_steps(verdict, expected, observed)
-    _events(verdict, expected, observed, is_exact=is_exact)
+    _events(verdict, recording, observed, is_exact=is_exact)
     return verdict
 
 
@@ -226,24 +227,28 @@ def _many(
     verdict: Verdict, expected: Mapping[str, Any], observed: Mapping[str, Any], name: str
 ) -> None:
     want_ms, got_ms = expected[f"{name}OffsetsMs"], sorted(line[0] for line in observed[name])
+    if name == "podReady":
+        # The fake kubelet of the recording was late when many pods were bound at once.
+        bound = (expected["podBoundOffsetsMs"], sorted(line[0] for line in observed["podBound"]))
+        want_ms, got_ms = (
+            [ready - at for ready, at in zip(readies, boundaries, strict=False)]
+            for readies, boundaries in zip((want_ms, got_ms), bound, strict=True)
+        )
+        verdict.same("podReady: how many", len(want_ms), len(got_ms))
+        for index, after_ms in enumerate(want_ms):
+            seen = got_ms[index] if index < len(got_ms) else None
+            verdict.near(f"podReady {index + 1} after it was bound", after_ms, seen)
+        return
     want, got = history.per_second(want_ms), history.per_second(got_ms)
     verdict.same(f"{name}: how many", len(want_ms), len(got_ms))
     first = min(want)
-    short = max(0, got.get(first, 0) - want[first]) if len(_owners(expected)) > 1 else 0
-    verdict.same(f"{name} in second {first}", want[first], got.get(first, 0) - short)
+    verdict.same(f"{name} in second {first}", want[first], got.get(first, 0))
     for second in sorted(want)[1:-1]:
         seen = got.get(second, 0)
-        is_last = second >= max(got, default=0)
-        verdict.same(
-            f"{name} in second {second}, by one", want[second], want[second]
-            if abs(seen - want[second]) <= 1 or (short and is_last) else seen,
-        )  # fmt: skip
-    last = got_ms[-1] if got_ms else None
-    verdict.near(f"{name}: the last", want_ms[-1], last, more_ms=1000 * short / KCM_QPS)
-
-
-def _owners(expected: Mapping[str, Any]) -> set[str]:
-    return {item["name"] for item in expected["final"] if item.get("kind") == "Deployment"}
+        is_near = abs(seen - want[second]) <= 1
+        verdict.same(f"{name} in second {second}", want[second], want[second] if is_near else seen)
+    for index, at_ms in enumerate(want_ms):
+        verdict.near(f"{name} {index + 1}", at_ms, got_ms[index] if index < len(got_ms) else None)
 
 
 def _order_of_steps(
@@ -271,11 +276,12 @@ def _steps(data: Mapping[str, Any]) -> list[tuple[float, Step]]:
 
 
 def _events(
-    verdict: Verdict, expected: Mapping[str, Any], observed: Mapping[str, Any], *, is_exact: bool
+    verdict: Verdict, recording: Recording, observed: Mapping[str, Any], *, is_exact: bool
 ) -> None:
+    expected, groups = recording.expected, history.alike(recording)
     is_large = any("rsN" in event["message"] for event in expected["eventCounts"])
     want, got = (
-        _counts(data["eventCounts"], is_large=is_large, is_exact=is_exact)
+        _counts(data["eventCounts"], groups, is_large=is_large, is_exact=is_exact)
         for data in (expected, observed)
     )
     for key in sorted(want.keys() | got.keys()):
@@ -283,11 +289,17 @@ def _events(
 
 
 def _counts(
-    events: Sequence[Mapping[str, Any]], *, is_large: bool, is_exact: bool
+    events: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, str],
+    *,
+    is_large: bool,
+    is_exact: bool,
 ) -> dict[tuple[str, ...], int]:
     counts: Counter[tuple[str, ...]] = Counter()
     for event in events:
-        message = _without_chance(event["message"], is_large=is_large) if is_exact else ""
+        says_why = event["reason"] != "FailedScheduling" and is_exact
+        message = _without_chance(event["message"], is_large=is_large) if says_why else ""
+        message = " ".join(groups.get(word, word) for word in message.split())
         key = (event["source"], event["kind"], event["type"], event["reason"], message)
         counts[key] += event["count"]
     by_scheduler = {key: 1 for key in counts if key[0] == "default-scheduler"}

@@ -41,12 +41,14 @@ class FakeKubelet:
 
     Attributes:
         in_setup: Whether the case is still being set up.
+        due: How many pods are still to become ready or to end.
     """
 
     def __init__(
         self, sim: Sim, *, client: Client, script: KubeletScript, aliases: Aliases
     ) -> None:
         self.in_setup = True
+        self.due = 0
         self._sim = sim
         self._client = client
         self._script = script
@@ -111,11 +113,13 @@ class FakeKubelet:
             steps.append((ready_s, self._ready))
         if finish_s is not None:
             steps.append((finish_s, self._ended(int(behaviour.get("exit_code", 0)))))
+        self.due += bool(steps)
         for at_s, change in sorted(steps, key=lambda step: step[0]):
             left_ns = seen_ns + seconds(at_s) - self._sim.now
             if left_ns > 0:
                 yield self._sim.timeout(left_ns)
             yield from self._write(pod, change)
+        self.due -= bool(steps)
 
     def _finish(self, pod: Pod, behaviour: dict[str, Any]) -> SimProcess[None]:
         """From the request to delete a pod to its end."""

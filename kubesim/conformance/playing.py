@@ -49,9 +49,11 @@ class Played:
 
     Args:
         recording: The case.
+        spent: How many tokens of its client the ReplicaSet controller had spent at time 0.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *, spent: int = 0) -> None:
+        self._spent = spent
         self._recording = recording
         self._aliases = Aliases()
         self._case = ControllerCase(start_time_ns=START_TIME_NS, nodes=tuple(_nodes()))
@@ -81,9 +83,10 @@ class Played:
         for action in self._recording.setup:
             yield from self._take(action)
         if self._recording.setup:
-            yield from self._quiet(watch["setup_quiet"], watch["setup_max"])
+            yield from self._settled(watch["setup_quiet"], watch["setup_max"])
         yield self._sim.timeout(self._until_time_0())
         self._kubelet.in_setup = False
+        self._case.spend("replicaset-controller", self._spent)
         self._watcher.begin()
         self._began = True
         began_ns = self._sim.now
@@ -113,6 +116,14 @@ class Played:
             if left_ns <= 0:
                 return
             yield self._sim.timeout(min(left_ns, until_ns - self._sim.now))
+
+    def _settled(self, quiet_s: float, max_s: float) -> SimProcess[None]:
+        """Wait until nothing changes and no pod has still to become ready."""
+        until_ns = self._sim.now + seconds(max_s)
+        yield from self._quiet(quiet_s, max_s)
+        while self._kubelet.due and self._sim.now < until_ns:
+            yield self._sim.timeout(LOOK_NS)
+            yield from self._quiet(quiet_s, (until_ns - self._sim.now) / SECOND)
 
     def _take(self, action: Action) -> SimProcess[None]:
         data = action.data

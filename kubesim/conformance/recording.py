@@ -22,7 +22,7 @@ OPERATIONS = (
 )  # fmt: skip
 DEFAULT_IDLE_S = 2.5
 DEFAULT_MAX_S = 60.0
-DEFAULT_SETUP_QUIET_S = 1.0
+DEFAULT_SETUP_QUIET_S = 2.5
 DEFAULT_SETUP_MAX_S = 60.0
 KUBELET_KEYS = frozenset(
     {"ready_s", "delete_s", "finish_s", "exit_code", "terminal_phase_on_delete", "start", "bind"}

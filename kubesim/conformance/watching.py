@@ -15,6 +15,7 @@ from kubesim.api.metav1 import KubeObject
 from kubesim.conformance.aliases import NAMESPACE, Aliases
 from kubesim.conformance.fields import KINDS, shown
 from kubesim.controlplane.client import Client
+from kubesim.controlplane.client.eventcorrelator import COMBINED
 from kubesim.facts import EventRecorded
 from kubesim.sim import Fact, Sim
 from kubesim.sim.time import MILLISECOND
@@ -45,6 +46,7 @@ class Watcher:
         self._initial: list[Fields] = []
         self._timeline: list[list[Any]] = []
         self._events: Counter[tuple[str, ...]] = Counter()
+        self._combined: dict[tuple[str, ...], tuple[int, str]] = {}
         self._pods: dict[str, list[list[Any]]] = {
             name: []
             for name in ("podCreated", "podBound", "podReady", "podDeleteRequested", "podGone")
@@ -139,13 +141,20 @@ class Watcher:
     def _fact(self, at_ns: int, fact: Fact) -> None:  # noqa: ARG002  # a subscriber's signature
         if not isinstance(fact, EventRecorded) or fact.namespace != NAMESPACE:
             return
-        key = (fact.component, fact.kind, fact.type, fact.reason, fact.message)
-        self._events[key] += 1
+        about = (fact.component, fact.kind, fact.type, fact.reason)
+        said = fact.message
+        if said.startswith(COMBINED):
+            # One Event whose message is the last of those that it stands for.
+            before, _ = self._combined.get((*about, fact.name), (0, ""))
+            self._combined[*about, fact.name] = (before + 1, said)
+            return
+        self._events[*about, said] += 1
 
     def _event_counts(self) -> list[Fields]:
         # Names become aliases now: an Event may be seen before the object that it speaks of.
         counts: Counter[tuple[str, ...]] = Counter()
-        for (source, *rest, message), count in self._events.items():
+        combined = [((*key[:-1], said), n) for key, (n, said) in self._combined.items()]
+        for (source, *rest, message), count in (*self._events.items(), *combined):
             named = SOURCES.get(source, source)
             counts[named, *rest, self._aliases.text(message)] += count
         names = ("source", "kind", "type", "reason", "message")

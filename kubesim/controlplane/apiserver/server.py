@@ -199,7 +199,11 @@ class APIServer:
             obj, requested=grace_period_seconds, wall_ns=self._sim.wall_ns
         )
         if going is None:
-            self._removed(registry.deleted_now(obj, wall_ns=self._sim.wall_ns))
+            gone = registry.deleted_now(obj, wall_ns=self._sim.wall_ns)
+            if isinstance(gone, Pod) and obj.metadata.deletion_timestamp is None:
+                # A pod's deletion is announced even when it takes place at once.
+                gone = self._written("delete", self.store.put(gone))
+            self._removed(gone)
         elif going is not obj:
             self._written("delete", self.store.put(going))
 

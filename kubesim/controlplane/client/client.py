@@ -124,8 +124,16 @@ class Client:
             )
         )
 
+    def post_event(self) -> SimProcess[None]:
+        """Write an Event: a request like any other, though nothing is stored (ADR 3)."""
+        return self._request(lambda: None)
+
+    def take_token(self) -> int:
+        """Reserve the next request; returns how many nanoseconds from now it may be sent."""
+        return self._limiter.reserve(self._sim.now)
+
     def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
-        wait_ns = self._limiter.reserve(self._sim.now)
+        wait_ns = self.take_token()
         yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))
         if self._stopped:
             yield self._sim.event()  # never: nobody is there to send it or to hear the answer

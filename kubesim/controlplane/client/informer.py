@@ -35,6 +35,9 @@ class Informer(Generic[K]):
         latency: From commit to arrival.
         rng: The stream from which the latency is drawn.
         node_name: For pods: only those bound to that node.
+
+    Attributes:
+        kind: The kind.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Informer(Generic[K]):
         rng: Rng,
         node_name: str | None = None,
     ) -> None:
+        self.kind = kind
         self._sim = sim
         self._apiserver = apiserver
         self._latency = latency
@@ -63,6 +67,11 @@ class Informer(Generic[K]):
             if node_name is None or getattr(obj, "spec").node_name == node_name:  # noqa: B009
                 revision = int(obj.metadata.resource_version or 0)
                 self._send(WatchEvent(EventType.ADDED, obj, revision))
+
+    @property
+    def last_revision(self) -> int:
+        """The newest revision that has arrived."""
+        return self._last_revision
 
     def get(self, key: str) -> K | None:
         """The object of that key as last heard of."""

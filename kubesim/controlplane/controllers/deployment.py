@@ -1,26 +1,39 @@
 """The Deployment controller: one ReplicaSet a template, and a careful way from one to the next.
 
+Every write carries the version that the cache had. One that is behind, which is the rule in a sync that
+has written once already, meets a Conflict, and the Deployment is tried again some milliseconds later.
+
 Mirrors: pkg/controller/deployment (deployment_controller.go, sync.go, rolling.go, recreate.go,
 util/deployment_util.go).
-Departs: no rollback and no proportional scaling in the middle of a rollout yet; the pod template
-hash is FNV-1a over our own writing of the template, so its value differs from a real cluster's.
+Departs: the pod template hash is FNV-1a over our own writing of the template, so its value differs
+from a real cluster's; the deprecated rollbackTo annotation is not heeded.
 """
 
 from __future__ import annotations
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import (
-    Deployment,
-    DeploymentStatus,
-    ReplicaSet,
-    ReplicaSetSpec,
-)
+from kubesim.api.appsv1 import Deployment, ReplicaSet, ReplicaSetSpec
 from kubesim.api.corev1 import Pod
-from kubesim.api.metav1 import LabelSelector, ObjectMeta, new_controller_ref
-from kubesim.controlplane.client import AlreadyExists, Client, Controller, NotFound, Recorder
+from kubesim.api.labels import label_selector_matches
+from kubesim.api.metav1 import ConditionStatus, LabelSelector, ObjectMeta, new_controller_ref
+from kubesim.controlplane.client import (
+    AlreadyExists,
+    Client,
+    Controller,
+    NotFound,
+    Recorder,
+    StatusError,
+)
+from kubesim.controlplane.controllers import deploymentstatus as progress
 from kubesim.controlplane.controllers import rollout
-from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
+from kubesim.controlplane.controllers.claiming import claim
+from kubesim.controlplane.controllers.indexes import (
+    BY_CONTROLLER,
+    ORPHANS,
+    controller_uids,
+    orphan_namespaces,
+)
 from kubesim.sim import Sim, SimProcess
 
 WORKERS = 5  # --concurrent-deployment-syncs
@@ -32,11 +45,12 @@ class DeploymentController(Controller):
     def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS)
         self._client = client
-        self._recorder = Recorder(sim, component="deployment-controller")
+        self._recorder = Recorder(sim, component="deployment-controller", client=client)
         self._deployments = client.informer(Deployment)
         self._deployments.add_handler(self._deployment_changed)
         self._replica_sets = client.informer(ReplicaSet)
         self._replica_sets.add_index(BY_CONTROLLER, controller_uids)
+        self._replica_sets.add_index(ORPHANS, orphan_namespaces)
         self._replica_sets.add_handler(self._replica_set_changed)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_CONTROLLER, controller_uids)
@@ -48,106 +62,214 @@ class DeploymentController(Controller):
         deployment = self._deployments.get(key)
         if deployment is None:
             return
-        owned = list(self._replica_sets.by_index(BY_CONTROLLER, deployment.uid))
-        if deployment.metadata.deletion_timestamp is None and not deployment.spec.paused:
-            yield from self._step(deployment, owned)
-            owned = list(self._replica_sets.by_index(BY_CONTROLLER, deployment.uid))
-        yield from self._update_status(deployment, owned)
-
-    def _step(self, deployment: Deployment, owned: list[ReplicaSet]) -> SimProcess[None]:
-        new = rollout.find_new(deployment, owned)
-        old = [rs for rs in owned if rs is not new]
-        if new is not None and (synced := rollout.synced(deployment, new, old)) != new:
-            new = yield from self._client.update(synced)
-        if deployment.spec.strategy.type == "Recreate":
-            yield from self._recreate(deployment, new, old)
+        owned = yield from claim(
+            self._client,
+            deployment,
+            selector=deployment.spec.selector,
+            owned=self._replica_sets.by_index(BY_CONTROLLER, deployment.uid),
+            orphans=self._replica_sets.by_index(ORPHANS, deployment.namespace),
+        )
+        sync = _Sync(deployment, owned)
+        if deployment.metadata.deletion_timestamp is not None:
+            yield from self._revise(sync)
+            yield from self._report(sync, rolls=False)
+            return
+        yield from self._note_pause(sync)
+        if not deployment.spec.paused:
+            yield from self._revise(sync)
+        if deployment.spec.paused or rollout.is_scaling(sync.deployment, sync.all):
+            yield from self._scale_only(sync)
+        elif deployment.spec.strategy.type == "Recreate":
+            yield from self._recreate(sync)
         else:
-            yield from self._roll(deployment, new, old)
-        if rollout.is_complete(deployment):
-            yield from self._clean_up(deployment, old)
+            yield from self._roll(sync)
 
-    def _roll(
-        self, deployment: Deployment, new: ReplicaSet | None, old: list[ReplicaSet]
+    def _note_pause(self, sync: _Sync) -> SimProcess[None]:
+        """Say that progress is not expected while paused, so that nobody times out on resuming."""
+        deployment = sync.deployment
+        said = progress.condition(deployment.status, progress.PROGRESSING)
+        if not progress.has_deadline(deployment) or (said and said.reason == progress.TIMED_OUT):
+            return
+        was_paused = said is not None and said.reason == progress.PAUSED
+        if bool(deployment.spec.paused) == was_paused:
+            return
+        reason, word = (progress.RESUMED, "resumed") if was_paused else (progress.PAUSED, "paused")
+        yield from self._say(sync, "Unknown", reason, f"Deployment is {word}")
+
+    def _say(
+        self, sync: _Sync, value: ConditionStatus, reason: str, message: str, *, revision: str = ""
     ) -> SimProcess[None]:
-        if new is None:
-            yield from self._create(deployment, old)
-            return
-        wanted = rollout.new_replicas(deployment, new, [*old, new])
-        if wanted != rollout.replicas(new):
-            yield from self._scale(deployment, new, wanted)
-            return
-        for replica_set, smaller in rollout.old_replicas(deployment, new, old):
-            yield from self._scale(deployment, replica_set, smaller)
+        """Write the Progressing condition, and the revision if it is given."""
+        status = progress.with_condition(
+            sync.deployment.status, progress.PROGRESSING, value, reason, message,
+            wall_ns=self._sim.wall_ns,
+        )  # fmt: skip
+        sync.deployment = _noted(sync.deployment, revision).replace(status=status)
+        yield from self._client.update_status(sync.deployment)
 
-    def _recreate(
-        self, deployment: Deployment, new: ReplicaSet | None, old: list[ReplicaSet]
-    ) -> SimProcess[None]:
-        active = [rs for rs in old if rollout.replicas(rs)]
-        for replica_set in active:
-            yield from self._scale(deployment, replica_set, 0)
-        remaining = [pod for rs in old for pod in self._pods.by_index(BY_CONTROLLER, rs.uid)]
-        if active or any(pod.status.phase not in ("Succeeded", "Failed") for pod in remaining):
+    def _revise(self, sync: _Sync, *, create: bool = False) -> SimProcess[None]:
+        """Find the ReplicaSet of the template; give it, and the Deployment, the newest revision."""
+        if sync.new is None:
+            if create:
+                yield from self._create(sync)
             return
-        if new is None:
-            yield from self._create(deployment, old)
-        elif rollout.replicas(new) != rollout.wanted(deployment):
-            yield from self._scale(deployment, new, rollout.wanted(deployment))
+        synced = rollout.synced(sync.deployment, sync.new, sync.old)
+        if synced != sync.new:
+            sync.new = yield from self._client.update(synced)
+            return
+        deployment = sync.deployment
+        revision = sync.new.metadata.annotations.get(rollout.REVISION, "")
+        unsaid = progress.condition(deployment.status, progress.PROGRESSING) is None
+        if progress.has_deadline(deployment) and unsaid:
+            message = f'Found new replica set "{sync.new.name}"'
+            yield from self._say(sync, "True", progress.FOUND, message, revision=revision)
+        elif deployment.metadata.annotations.get(rollout.REVISION) != revision:
+            sync.deployment = _noted(deployment, revision)
+            yield from self._client.update_status(sync.deployment)
 
-    def _create(self, deployment: Deployment, old: list[ReplicaSet]) -> SimProcess[None]:
+    def _create(self, sync: _Sync) -> SimProcess[None]:
         """Create the ReplicaSet of the current template."""
-        new = new_replica_set(deployment, revision=rollout.max_revision(old) + 1)
-        size = rollout.new_replicas(deployment, new, [*old, new])
+        deployment = sync.deployment
+        revision = rollout.max_revision(sync.old) + 1
+        new = new_replica_set(deployment, revision=revision)
+        size = rollout.new_replicas(deployment, new, [*sync.old, new])
         new = new.replace(spec=new.spec.replace(replicas=size))
         try:
-            created = yield from self._client.create(new)
-        except AlreadyExists:
-            return  # made by an earlier sync; the cache will show it
-        self._scaled(deployment, created, before=0, after=size)
+            sync.new = yield from self._client.create(new)
+        except AlreadyExists as error:
+            yield from self._met(sync, new, error)
+            return
+        except StatusError as error:
+            message = f'Failed to create new replica set "{new.name}": {error.message}'
+            self._recorder.warning(deployment, progress.CREATE_FAILED, message)
+            if progress.has_deadline(deployment):
+                yield from self._say(sync, "False", progress.CREATE_FAILED, message)
+            raise
+        if size:
+            message = f"Scaled up replica set {new.name} from 0 to {size}"
+            self._recorder.normal(deployment, "ScalingReplicaSet", message)
+        if progress.has_deadline(deployment):
+            message = f'Created new replica set "{new.name}"'
+            yield from self._say(sync, "True", progress.CREATED, message, revision=str(revision))
+        else:
+            sync.deployment = _noted(deployment, str(revision))
+            yield from self._client.update_status(sync.deployment)
+
+    def _met(self, sync: _Sync, new: ReplicaSet, error: StatusError) -> SimProcess[None]:
+        """The name is taken: by the ReplicaSet itself, made by an earlier sync, or by another's."""
+        deployment = sync.deployment
+        found = self._replica_sets.get(new.key)
+        if found is None:
+            raise error  # the cache will show it
+        owner = controller_uids(found)
+        if owner == (deployment.uid,) and rollout.find_new(deployment, [found]) is not None:
+            sync.new = found
+            return
+        collisions = (deployment.status.collision_count or 0) + 1
+        status = deployment.status.replace(collision_count=collisions)
+        yield from self._client.update_status(deployment.replace(status=status))
+        raise error
+
+    def _scale_only(self, sync: _Sync) -> SimProcess[None]:
+        """Another size, or paused: no step of a rollout is taken."""
+        yield from self._revise(sync)
+        deployment, before = sync.deployment, sync.all
+        single = rollout.active_or_latest(sync.new, sync.old)
+        if single is not None:
+            yield from self._scale(sync, single, rollout.wanted(deployment))
+        elif rollout.is_saturated(deployment, sync.new):
+            for old in rollout.active(sync.old):
+                yield from self._scale(sync, old, 0)
+        elif deployment.spec.strategy.type != "Recreate":
+            for rs, size in rollout.proportional(deployment, rollout.active(sync.all)):
+                yield from self._scale(sync, rs, size, force=True)
+        if deployment.spec.paused:
+            yield from self._clean_up(sync)
+        yield from self._report(sync, rolls=False, sets=before)
+
+    def _roll(self, sync: _Sync) -> SimProcess[None]:
+        yield from self._revise(sync, create=True)
+        new = sync.new
+        assert new is not None
+        deployment = sync.deployment
+        before = sync.all
+        wanted = rollout.new_replicas(deployment, new, before)
+        if wanted != rollout.replicas(new):
+            yield from self._scale(sync, new, wanted)
+        elif steps := rollout.old_replicas(deployment, new, sync.old):
+            for rs, size in steps:
+                yield from self._scale(sync, rs, size)
+        elif progress.is_complete(deployment, deployment.status):
+            yield from self._clean_up(sync)
+        yield from self._report(sync, rolls=True, sets=before)
+
+    def _recreate(self, sync: _Sync) -> SimProcess[None]:
+        yield from self._revise(sync)
+        before, going = sync.all, rollout.active(sync.old)
+        for rs in going:
+            yield from self._scale(sync, rs, 0)
+        if not going and not self._old_pods_run(sync):
+            if sync.new is None:
+                yield from self._create(sync)
+            assert sync.new is not None
+            before = sync.all
+            yield from self._scale(sync, sync.new, rollout.wanted(sync.deployment))
+            if progress.is_complete(sync.deployment, sync.deployment.status):
+                yield from self._clean_up(sync)
+        yield from self._report(sync, rolls=True, sets=before)
+
+    def _old_pods_run(self, sync: _Sync) -> bool:
+        if any(rs.status.replicas for rs in sync.old):
+            return True
+        pods = (pod for rs in sync.old for pod in self._pods.by_index(BY_CONTROLLER, rs.uid))
+        return any(pod.status.phase not in ("Succeeded", "Failed") for pod in pods)
 
     def _scale(
-        self, deployment: Deployment, replica_set: ReplicaSet, size: int
+        self, sync: _Sync, replica_set: ReplicaSet, size: int, *, force: bool = False
     ) -> SimProcess[None]:
+        """Give a ReplicaSet a size, and note which size the Deployment had; nothing if it has it."""
+        replica_set = sync.latest(replica_set)
         before = rollout.replicas(replica_set)
-        annotations = replica_set.metadata.annotations.merge(rollout.size_annotations(deployment))
+        annotations = replica_set.metadata.annotations.merge(
+            rollout.size_annotations(sync.deployment)
+        )
+        if before == size and not (force and annotations != replica_set.metadata.annotations):
+            return
         changed = replica_set.replace(
             metadata=replica_set.metadata.replace(annotations=annotations),
             spec=replica_set.spec.replace(replicas=size),
         )
-        yield from self._client.update(changed)
-        self._scaled(deployment, replica_set, before=before, after=size)
+        updated = yield from self._client.update(changed)
+        sync.put(updated)
+        if before != size:
+            direction = "up" if size > before else "down"
+            message = f"Scaled {direction} replica set {replica_set.name} from {before} to {size}"
+            self._recorder.normal(sync.deployment, "ScalingReplicaSet", message)
 
-    def _scaled(
-        self, deployment: Deployment, replica_set: ReplicaSet, *, before: int, after: int
-    ) -> None:
-        if before != after:
-            direction = "up" if after > before else "down"
-            message = f"Scaled {direction} replica set {replica_set.name} from {before} to {after}"
-            self._recorder.normal(deployment, "ScalingReplicaSet", message)
-
-    def _clean_up(self, deployment: Deployment, old: list[ReplicaSet]) -> SimProcess[None]:
-        for replica_set in rollout.superfluous(deployment, old):
+    def _clean_up(self, sync: _Sync) -> SimProcess[None]:
+        for replica_set in rollout.superfluous(sync.deployment, sync.old):
             try:
                 yield from self._client.delete(ReplicaSet, replica_set.key)
             except NotFound:
                 continue
 
-    def _update_status(self, deployment: Deployment, owned: list[ReplicaSet]) -> SimProcess[None]:
-        status: DeploymentStatus = rollout.status(deployment, owned, wall_ns=self._sim.wall_ns)
-        new = rollout.find_new(deployment, owned)
-        revision = {} if new is None else {rollout.REVISION: str(rollout.revision(new))}
-        annotations = deployment.metadata.annotations.merge(revision)
-        if (status, annotations) == (deployment.status, deployment.metadata.annotations):
-            return
-
-        def reported(current: Deployment) -> Deployment:
-            noted = current.metadata.annotations.merge(revision)
-            metadata = current.metadata.replace(annotations=noted)
-            return current.replace(metadata=metadata, status=status)
-
-        try:
-            yield from self._client.patch(Deployment, deployment.key, reported, status=True)
-        except NotFound:
-            return
+    def _report(
+        self, sync: _Sync, *, rolls: bool, sets: list[ReplicaSet] | None = None
+    ) -> SimProcess[None]:
+        """Write the status if it changed; otherwise see when progress has to be looked at again."""
+        deployment = sync.deployment
+        calculate = progress.of_rollout if rolls else progress.calculated
+        status = calculate(
+            deployment, sync.all if sets is None else sets, sync.new, wall_ns=self._sim.wall_ns
+        )
+        if status != deployment.status:
+            yield from self._client.update_status(deployment.replace(status=status))
+        elif rolls:
+            check_ns = progress.check_progress_in_ns(deployment, status, wall_ns=self._sim.wall_ns)
+            if check_ns == 0:
+                self.queue.add_rate_limited(deployment.key)
+            elif check_ns is not None:
+                self.queue.add_after(deployment.key, check_ns)
 
     def _deployment_changed(self, old: Deployment | None, new: Deployment | None) -> None:
         changed = new or old
@@ -157,6 +279,11 @@ class DeploymentController(Controller):
     def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         changed = new or old
         assert changed is not None
+        if new is not None and not controller_uids(new):
+            for deployment in self._deployments.values():
+                mine = deployment.namespace == new.namespace
+                if mine and label_selector_matches(deployment.spec.selector, new.metadata.labels):
+                    self.queue.add(deployment.key)
         self._enqueue_owner(changed, "Deployment")
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
@@ -173,6 +300,38 @@ class DeploymentController(Controller):
         for owner in replica_set.metadata.owner_references:
             if owner.controller and owner.kind == kind:
                 self.queue.add(f"{replica_set.namespace}/{owner.name}")
+
+
+class _Sync:
+    """What one sync knows: the Deployment and its ReplicaSets, as they were read or written."""
+
+    def __init__(self, deployment: Deployment, owned: list[ReplicaSet]) -> None:
+        self.deployment = deployment
+        self.new = rollout.find_new(deployment, owned)
+        self.old = [rs for rs in owned if rs is not self.new]
+
+    @property
+    def all(self) -> list[ReplicaSet]:
+        """Old ones, then the new one if it exists."""
+        return [*self.old, *([self.new] if self.new is not None else [])]
+
+    def latest(self, replica_set: ReplicaSet) -> ReplicaSet:
+        """That ReplicaSet as this sync wrote it last."""
+        return next((rs for rs in self.all if rs.uid == replica_set.uid), replica_set)
+
+    def put(self, updated: ReplicaSet) -> None:
+        """This sync wrote a ReplicaSet."""
+        if self.new is not None and self.new.uid == updated.uid:
+            self.new = updated
+        self.old = [updated if rs.uid == updated.uid else rs for rs in self.old]
+
+
+def _noted(deployment: Deployment, revision: str) -> Deployment:
+    """The Deployment with a revision, if there is one to note."""
+    if not revision:
+        return deployment
+    annotations = deployment.metadata.annotations.set(rollout.REVISION, revision)
+    return deployment.replace(metadata=deployment.metadata.replace(annotations=annotations))
 
 
 def new_replica_set(deployment: Deployment, *, revision: int) -> ReplicaSet:

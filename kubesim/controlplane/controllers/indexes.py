@@ -11,6 +11,7 @@ from kubesim.api.metav1 import KubeObject
 BY_CONTROLLER = "controller"
 BY_NODE = "node"
 BY_OWNER = "owner"
+ORPHANS = "orphans"
 
 
 def controller_uids(obj: KubeObject) -> tuple[str, ...]:
@@ -26,3 +27,9 @@ def owner_uids(obj: KubeObject) -> tuple[str, ...]:
 def node_names(pod: Pod) -> tuple[str, ...]:
     """The node that the pod is bound to."""
     return (pod.spec.node_name,) if pod.spec.node_name else ()
+
+
+def orphan_namespaces(obj: KubeObject) -> tuple[str, ...]:
+    """The namespace of an object that no controller has; an informer finds those to adopt by it."""
+    owned = any(owner.controller for owner in obj.metadata.owner_references)
+    return () if owned else (obj.namespace,)

@@ -4,7 +4,6 @@ Pods are created in batches of 1, 2, 4, ... so that a quota or an admission that
 by one request and not by hundreds; at most 500 are created or deleted in one go.
 
 Mirrors: pkg/controller/replicaset/replica_set.go, replica_set_utils.go.
-Departs: orphaned pods are not adopted yet.
 """
 
 from __future__ import annotations
@@ -15,11 +14,31 @@ from typing_extensions import override
 
 from kubesim.api.appsv1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from kubesim.api.corev1 import Pod
+from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import ObjectMeta, new_controller_ref
-from kubesim.api.podutil import is_pod_available, is_pod_ready, is_pod_terminal
-from kubesim.controlplane.client import Client, Controller, NotFound, Recorder, StatusError
+from kubesim.api.podutil import (
+    get_pod_condition,
+    is_pod_available,
+    is_pod_ready,
+    is_pod_terminal,
+)
+from kubesim.controlplane.client import (
+    Client,
+    Conflict,
+    Controller,
+    NotFound,
+    Recorder,
+    StatusError,
+)
+from kubesim.controlplane.controllers.claiming import claim
+from kubesim.controlplane.controllers.consistency import ConsistencyStore
 from kubesim.controlplane.controllers.expectations import Expectations
-from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
+from kubesim.controlplane.controllers.indexes import (
+    BY_CONTROLLER,
+    ORPHANS,
+    controller_uids,
+    orphan_namespaces,
+)
 from kubesim.controlplane.controllers.podranking import to_delete
 from kubesim.facts import StartupPhaseEnded
 from kubesim.sim import Process, Sim, SimProcess
@@ -37,7 +56,7 @@ class ReplicaSetController(Controller):
     def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS)
         self._client = client
-        self._recorder = Recorder(sim, component="replicaset-controller")
+        self._recorder = Recorder(sim, component="replicaset-controller", client=client)
         self._expectations = Expectations()
         self._wanted_since_ns: dict[str, int] = {}
         self._replica_sets = client.informer(ReplicaSet)
@@ -45,23 +64,35 @@ class ReplicaSetController(Controller):
         self._replica_sets.add_handler(self._replica_set_changed)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_CONTROLLER, controller_uids)
+        self._pods.add_index(ORPHANS, orphan_namespaces)
         self._pods.add_handler(self._pod_changed)
+        self._consistency = ConsistencyStore(self._replica_sets, self._pods)
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Create or delete pods until there are as many as wanted, and report."""
+        self._consistency.ensure_ready(key)
         replica_set = self._replica_sets.get(key)
         if replica_set is None:
+            self._consistency.clear(key)
             self._expectations.forget(key)
             self._wanted_since_ns.pop(key, None)
             return
-        active = [pod for pod in self._owned(replica_set) if _is_active(pod)]
         may_act = self._expectations.satisfied(key, now_ns=self._sim.now)
+        owned, orphans = self._owned(replica_set), self._orphans(replica_set)
+        terminating = sum(_is_terminating(pod) for pod in owned)
+        active = yield from claim(
+            self._client,
+            replica_set,
+            selector=replica_set.spec.selector,
+            owned=filter(_is_active, owned),
+            orphans=filter(_is_active, orphans),
+        )
         failure: StatusError | None = None
         if may_act and replica_set.metadata.deletion_timestamp is None:
             failure = yield from self._manage(replica_set, active)
         # The status speaks of the pods from before; those that are new will ask for another sync.
-        yield from self._update_status(replica_set, active, failure)
+        yield from self._update_status(replica_set, active, terminating, failure)
         if failure is not None:
             raise failure
 
@@ -106,6 +137,7 @@ class ReplicaSetController(Controller):
             self._recorder.warning(replica_set, "FailedCreate", f"Error creating: {error.message}")
             failures.append(error)
             return
+        self._consistency.wrote(replica_set.key, pod)
         self._recorder.normal(replica_set, "SuccessfulCreate", f"Created pod: {pod.name}")
         self._sim.emit(
             StartupPhaseEnded(
@@ -149,21 +181,36 @@ class ReplicaSetController(Controller):
         self._recorder.normal(replica_set, "SuccessfulDelete", f"Deleted pod: {pod.name}")
 
     def _update_status(
-        self, replica_set: ReplicaSet, active: list[Pod], failure: StatusError | None
+        self,
+        replica_set: ReplicaSet,
+        active: list[Pod],
+        terminating: int,
+        failure: StatusError | None,
     ) -> SimProcess[None]:
-        status = self._status(replica_set, active)
-        status = status.replace(
-            conditions=_failure_conditions(replica_set, active, failure, self._sim.wall_ns)
+        status = self._status(replica_set, active).replace(
+            terminating_replicas=terminating,
+            conditions=_failure_conditions(replica_set, active, failure, self._sim.wall_ns),
         )
         if status != replica_set.status:
-            try:
-                yield from self._client.update_status(replica_set.replace(status=status))
-            except NotFound:
-                return
+            yield from self._write_status(replica_set, status)
         ready, available = status.ready_replicas or 0, status.available_replicas or 0
         min_ready_seconds = replica_set.spec.min_ready_seconds or 0
-        if min_ready_seconds and ready == _replicas(replica_set) and available != ready:
-            self.queue.add_after(replica_set.key, min_ready_seconds * SECOND)
+        if failure is None and min_ready_seconds and available != ready:
+            wait_ns = next_availability_in_ns(
+                active, min_ready_seconds=min_ready_seconds, wall_ns=self._sim.wall_ns
+            )
+            self.queue.add_after(replica_set.key, wait_ns)
+
+    def _write_status(self, replica_set: ReplicaSet, status: ReplicaSetStatus) -> SimProcess[None]:
+        """Write the status; over a version that is newer than the cache's it is tried once more."""
+        try:
+            updated = yield from self._client.update_status(replica_set.replace(status=status))
+        except Conflict:
+            fresh = yield from self._client.get(ReplicaSet, replica_set.key)
+            updated = yield from self._client.update_status(fresh.replace(status=status))
+        except NotFound:
+            return
+        self._consistency.wrote(replica_set.key, updated)
 
     def _status(self, replica_set: ReplicaSet, active: list[Pod]) -> ReplicaSetStatus:
         wanted_labels = replica_set.spec.template.metadata.labels.items()
@@ -193,6 +240,9 @@ class ReplicaSetController(Controller):
     def _owned(self, replica_set: ReplicaSet) -> tuple[Pod, ...]:
         return self._pods.by_index(BY_CONTROLLER, replica_set.uid)
 
+    def _orphans(self, replica_set: ReplicaSet) -> tuple[Pod, ...]:
+        return self._pods.by_index(ORPHANS, replica_set.namespace)
+
     def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         changed = new or old
         assert changed is not None
@@ -204,6 +254,8 @@ class ReplicaSetController(Controller):
         pod = new or old
         assert pod is not None
         owner = next((o for o in pod.metadata.owner_references if o.controller), None)
+        if owner is None and new is not None:
+            self._orphan_changed(new, was_owned=old is not None and bool(controller_uids(old)))
         if owner is None or owner.kind != "ReplicaSet":
             return
         key = f"{pod.namespace}/{owner.name}"
@@ -219,8 +271,27 @@ class ReplicaSetController(Controller):
     def _watch_availability(self, replica_set: ReplicaSet, old: Pod, new: Pod) -> None:
         min_ready_seconds = replica_set.spec.min_ready_seconds or 0
         if min_ready_seconds and is_pod_ready(new) and not is_pod_ready(old):
-            # One second more: availability is compared with a clock that is read later.
-            self.queue.add_after(replica_set.key, (min_ready_seconds + 1) * SECOND)
+            self.queue.add_after(replica_set.key, min_ready_seconds * SECOND)
+
+    def _orphan_changed(self, pod: Pod, *, was_owned: bool) -> None:
+        """Somebody may want to adopt it; its former owner may want another."""
+        for replica_set in self._replica_sets.values():
+            if replica_set.namespace == pod.namespace and (
+                was_owned or label_selector_matches(replica_set.spec.selector, pod.metadata.labels)
+            ):
+                self.queue.add(replica_set.key)
+
+
+def next_availability_in_ns(pods: list[Pod], *, min_ready_seconds: int, wall_ns: int) -> int:
+    """When the next ready pod will have been so for long enough; at most ``minReadySeconds``."""
+    wait_ns = min_ready_seconds * SECOND
+    ready = (get_pod_condition(pod.status, "Ready") for pod in pods if is_pod_ready(pod))
+    due = (
+        condition.last_transition_time + wait_ns - wall_ns
+        for condition in ready
+        if condition is not None and condition.last_transition_time is not None
+    )
+    return min((left_ns for left_ns in due if left_ns > 0), default=wait_ns)
 
 
 def slow_start_batches(count: int) -> Iterator[int]:
@@ -267,9 +338,14 @@ def _failure_conditions(
         status="True",
         reason="FailedCreate" if len(active) < _replicas(replica_set) else "FailedDelete",
         message=failure.message,
-        last_transition_time=wall_ns,
+        last_transition_time=wall_ns // SECOND * SECOND,
     )
     return (*conditions, made)
+
+
+def _is_terminating(pod: Pod) -> bool:
+    """Whether it is on its way out and may still run."""
+    return not is_pod_terminal(pod) and pod.metadata.deletion_timestamp is not None
 
 
 def _is_active(pod: Pod) -> bool:

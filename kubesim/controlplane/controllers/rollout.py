@@ -1,14 +1,15 @@
 """The arithmetic of a rollout. Pure functions of a Deployment and its ReplicaSets.
 
-Mirrors: pkg/controller/deployment/util/deployment_util.go, rolling.go, sync.go, progress.go.
-Departs: the progress deadline is not watched yet.
+Mirrors: pkg/controller/deployment/util/deployment_util.go, rolling.go, sync.go (scale).
+Departs: a revision history may be of any length.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
-from kubesim.api.appsv1 import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
+from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.intstr import scaled_value
 
 HASH_LABEL = "pod-template-hash"
@@ -86,30 +87,34 @@ def new_replicas(deployment: Deployment, new: ReplicaSet, every: list[ReplicaSet
 def old_replicas(
     deployment: Deployment, new: ReplicaSet, old: list[ReplicaSet]
 ) -> list[tuple[ReplicaSet, int]]:
-    """Which old ReplicaSets become smaller now, and how small: unhealthy pods first."""
-    active = [rs for rs in sorted(old, key=_age) if replicas(rs)]
-    if not active:
-        return []
+    """Which old ReplicaSets become smaller now, step by step, and how small: unhealthy pods first.
+
+    One that loses unhealthy pods and then healthy ones is there twice.
+    """
+    alive = sorted(active(old), key=_age)
     minimum = wanted(deployment) - max_unavailable(deployment)
-    existing = sum(replicas(rs) for rs in active) + replicas(new)
-    missing = replicas(new) - available(new)
-    may_go = existing - minimum - missing
-    if may_go <= 0:
+    existing = sum(replicas(rs) for rs in alive) + replicas(new)
+    may_go = existing - minimum - (replicas(new) - available(new))
+    if not alive or may_go <= 0:
         return []
-    if any(available(rs) > replicas(rs) for rs in active):
+    if any(available(rs) > replicas(rs) for rs in alive):
         return []  # a status is behind its spec: what it calls available is about to go
-    sizes = {rs.name: replicas(rs) for rs in active}
-    for rs in active:  # pods that are not available help nobody
+    sizes = {rs.name: replicas(rs) for rs in alive}
+    steps: list[tuple[ReplicaSet, int]] = []
+    for rs in alive:  # pods that are not available help nobody
         unhealthy = min(may_go, sizes[rs.name] - available(rs))
-        sizes[rs.name] -= unhealthy
-        may_go -= unhealthy
-    spare = sum(available(rs) for rs in [*active, new]) - minimum
-    for rs in active:
+        if unhealthy > 0:
+            sizes[rs.name] -= unhealthy
+            may_go -= unhealthy
+            steps.append((rs, sizes[rs.name]))
+    spare = sum(available(rs) for rs in [*alive, new]) - minimum
+    for rs in alive:
         step = min(spare, sizes[rs.name])
         if step > 0:
             sizes[rs.name] -= step
             spare -= step
-    return [(rs, sizes[rs.name]) for rs in active if sizes[rs.name] != replicas(rs)]
+            steps.append((rs, sizes[rs.name]))
+    return steps
 
 
 def superfluous(deployment: Deployment, old: list[ReplicaSet]) -> list[ReplicaSet]:
@@ -157,14 +162,6 @@ def synced(deployment: Deployment, new: ReplicaSet, old: list[ReplicaSet]) -> Re
     )
 
 
-def is_complete(deployment: Deployment) -> bool:
-    """Whether its own status says that the rollout is over."""
-    status, total = deployment.status, wanted(deployment)
-    counts = (status.updated_replicas or 0, status.replicas or 0, status.available_replicas or 0)
-    seen = (status.observed_generation or 0) >= (deployment.metadata.generation or 0)
-    return seen and counts == (total, total, total)
-
-
 def size_annotations(deployment: Deployment) -> dict[str, str]:
     """What a ReplicaSet remembers of the size its Deployment had."""
     surge = 0 if deployment.spec.strategy.type == "Recreate" else fenceposts(deployment)[0]
@@ -183,110 +180,71 @@ def template_hash(deployment: Deployment) -> str:
     return "".join(_SAFE_ALPHABET[ord(digit) % len(_SAFE_ALPHABET)] for digit in str(value))
 
 
-def status(deployment: Deployment, owned: list[ReplicaSet], *, wall_ns: int) -> DeploymentStatus:
-    """What the Deployment reports of itself."""
-    new = find_new(deployment, owned)
-    usable = sum(available(rs) for rs in owned)
-    enough = usable >= wanted(deployment) - max_unavailable(deployment)
-    current = deployment.status.replace(
-        observed_generation=deployment.metadata.generation,
-        replicas=sum(rs.status.replicas or 0 for rs in owned),
-        updated_replicas=(new.status.replicas or 0) if new else 0,
-        ready_replicas=sum(rs.status.ready_replicas or 0 for rs in owned),
-        available_replicas=usable,
-        unavailable_replicas=max(0, sum(replicas(rs) for rs in owned) - usable),
-    )
-    conditions = _with(
-        deployment.status.conditions,
-        DeploymentCondition(
-            type="Available",
-            status="True" if enough else "False",
-            reason="MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable",
-            message=f"Deployment {'has' if enough else 'does not have'} minimum availability.",
-        ),
-        wall_ns,
-    )
-    progress = _progress(deployment, current, new)
-    if progress is not None:
-        conditions = _with(conditions, progress, wall_ns)
-    conditions = tuple(c for c in conditions if c.type != "ReplicaFailure")
-    return current.replace(conditions=conditions + _failures(owned, new))
+def active(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    """Those that are told to have pods."""
+    return [rs for rs in sets if replicas(rs)]
 
 
-def _progress(
-    deployment: Deployment, current: DeploymentStatus, new: ReplicaSet | None
-) -> DeploymentCondition | None:
-    """How the rollout goes on; ``None`` when there is nothing new to say about it."""
-    before = deployment.status
-    said = next((c.reason for c in before.conditions if c.type == "Progressing"), None)
-    if new is None or (
-        said == "NewReplicaSetAvailable" and current.replicas == current.updated_replicas
-    ):
-        return None
-    if is_complete(deployment.replace(status=current)):
-        reason, message = "NewReplicaSetAvailable", f'"{new.name}" has successfully progressed.'
-    elif _moved(before, current):
-        reason, message = "ReplicaSetUpdated", f'"{new.name}" is progressing.'
-    elif said is None:
-        return DeploymentCondition(
-            type="Progressing",
-            status="True",
-            reason="NewReplicaSetCreated",
-            message=f'Created new replica set "{new.name}"',
-        )
+def active_or_latest(new: ReplicaSet | None, old: list[ReplicaSet]) -> ReplicaSet | None:
+    """The only active ReplicaSet, or the newest when none is; ``None`` when several are."""
+    alive = active([*old, *([new] if new else [])])
+    if alive:
+        return alive[0] if len(alive) == 1 else None
+    return new or max(old, key=_age, default=None)
+
+
+def is_saturated(deployment: Deployment, new: ReplicaSet | None) -> bool:
+    """Whether the new ReplicaSet has all pods, all of them available."""
+    if new is None:
+        return False
+    total = wanted(deployment)
+    noted = new.metadata.annotations.get(DESIRED)
+    return replicas(new) == total == available(new) and noted == str(total)
+
+
+def is_scaling(deployment: Deployment, sets: Iterable[ReplicaSet]) -> bool:
+    """Whether the Deployment was given another size since its active ReplicaSets got theirs."""
+    noted = [rs.metadata.annotations.get(DESIRED, "") for rs in active(sets)]
+    return any(text.isdigit() and int(text) != wanted(deployment) for text in noted)
+
+
+def proportional(deployment: Deployment, sets: list[ReplicaSet]) -> list[tuple[ReplicaSet, int]]:
+    """The sizes of active ReplicaSets when a Deployment is scaled in the middle of a rollout.
+
+    Each keeps its share; what rounding leaves goes to the largest.
+    """
+    total = wanted(deployment)
+    allowed = total + fenceposts(deployment)[0] if total else 0
+    add = allowed - sum(replicas(rs) for rs in sets)
+    by_age = sorted(sets, key=_age, reverse=add > 0)
+    ordered = sorted(by_age, key=lambda rs: -replicas(rs))
+    sizes, added = [], 0
+    for rs in ordered:
+        share = _share(deployment, rs, add=add, added=added)
+        sizes.append(replicas(rs) + share)
+        added += share
+    if sizes and add:
+        sizes[0] = max(0, sizes[0] + add - added)
+    return list(zip(ordered, sizes, strict=True))
+
+
+def _share(deployment: Deployment, rs: ReplicaSet, *, add: int, added: int) -> int:
+    """How many of the pods to add (or, negative, to remove) are this ReplicaSet's."""
+    size, total = replicas(rs), wanted(deployment)
+    if size == 0 or add in (0, added):
+        return 0
+    if total == 0:
+        fraction = -size
     else:
-        return None
-    return DeploymentCondition(
-        type="Progressing", status="True", reason=reason, message=f"ReplicaSet {message}"
-    )
-
-
-def _moved(before: DeploymentStatus, now: DeploymentStatus) -> bool:
-    def old_ones(status: DeploymentStatus) -> int:
-        return (status.replicas or 0) - (status.updated_replicas or 0)
-
-    return (
-        (now.updated_replicas or 0) > (before.updated_replicas or 0)
-        or old_ones(now) < old_ones(before)
-        or (now.ready_replicas or 0) > (before.ready_replicas or 0)
-        or (now.available_replicas or 0) > (before.available_replicas or 0)
-    )
-
-
-def _failures(owned: list[ReplicaSet], new: ReplicaSet | None) -> tuple[DeploymentCondition, ...]:
-    """The failure of a ReplicaSet, the new one's before others', as a condition of the Deployment."""
-    for replica_set in sorted(owned, key=lambda rs: rs is not new):
-        for condition in replica_set.status.conditions:
-            if condition.type == "ReplicaFailure":
-                return (
-                    DeploymentCondition(
-                        type="ReplicaFailure",
-                        status=condition.status,
-                        reason=condition.reason,
-                        message=condition.message,
-                        last_update_time=condition.last_transition_time,
-                        last_transition_time=condition.last_transition_time,
-                    ),
-                )
-    return ()
-
-
-def _with(
-    conditions: tuple[DeploymentCondition, ...],
-    wanted_condition: DeploymentCondition,
-    wall_ns: int,
-) -> tuple[DeploymentCondition, ...]:
-    old = next((c for c in conditions if c.type == wanted_condition.type), None)
-    if old is not None and (old.status, old.reason) == (
-        wanted_condition.status,
-        wanted_condition.reason,
-    ):
-        return conditions
-    since = old.last_transition_time if old and old.status == wanted_condition.status else wall_ns
-    made = wanted_condition.replace(last_update_time=wall_ns, last_transition_time=since)
-    if old is None:
-        return (*conditions, made)
-    return tuple(made if c is old else c for c in conditions)
+        noted = rs.metadata.annotations.get(MAXIMUM, "0")
+        before = (int(noted) if noted.isdigit() else 0) or deployment.status.replicas or 0
+        if not before:
+            return 0
+        # Rounded to the nearest, a half upwards.
+        scaled = size * (total + fenceposts(deployment)[0])
+        fraction = (2 * scaled + before) // (2 * before) - size
+    left = add - added
+    return min(fraction, left) if add > 0 else max(fraction, left)
 
 
 def _age(replica_set: ReplicaSet) -> tuple[int, str]:

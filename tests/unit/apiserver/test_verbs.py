@@ -393,7 +393,7 @@ def test_a_forced_deletion_says_that_there_is_no_grace(cluster: Cluster) -> None
     cluster.api.watch(Pod, seen.append, node_name="n1")
     cluster.api.delete(Pod, "default/web", grace_period_seconds=0)
 
-    assert [(EventType.DELETED, 0)] == [
+    assert [(EventType.MODIFIED, 0), (EventType.DELETED, 0)] == [
         (event.type, event.object.metadata.deletion_grace_period_seconds) for event in seen
     ]
 
@@ -511,6 +511,7 @@ def test_watches_see_changes_in_the_order_of_their_commits(cluster: Cluster) -> 
     assert [
         (EventType.ADDED, "a"),
         (EventType.MODIFIED, "a"),
+        (EventType.MODIFIED, "early"),
         (EventType.DELETED, "early"),
     ] == [(event.type, event.object.name) for event in seen]
     assert sorted(revisions) == revisions
@@ -529,7 +530,8 @@ def test_a_nodes_watch_has_a_pod_added_when_it_is_bound(cluster: Cluster) -> Non
     cluster.update(Pod, "default/a", labelled(x="1"))
     cluster.api.delete(Pod, "default/a", grace_period_seconds=0)
 
-    assert [EventType.ADDED, EventType.MODIFIED, EventType.DELETED] == [e.type for e in mine]
+    changes = [EventType.ADDED, EventType.MODIFIED, EventType.MODIFIED, EventType.DELETED]
+    assert changes == [e.type for e in mine]
     assert {"a"} == {event.object.name for event in mine}
     assert EventType.MODIFIED is everyone[3].type
 

@@ -67,11 +67,13 @@ def test_handlers_hear_old_and_new(cluster: Cluster) -> None:
     last = cluster.pod()
     cluster.api.delete(Pod, "default/web")
     cluster.run(1)
-    (none, first), (before, second), (gone, nothing) = changes
+    (none, first), (before, second), (_, announced), (gone, nothing) = changes
 
     assert None is none
     assert first is before
     assert last is second
+    assert announced is not None
+    assert announced.metadata.deletion_timestamp is not None
     assert gone is not None
     assert last.metadata.labels == gone.metadata.labels
     assert None is nothing
