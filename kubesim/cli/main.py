@@ -64,6 +64,10 @@ def run(  # noqa: PLR0913  # the options of the verb
     recommend: Annotated[
         bool, typer.Option("--recommend", help="Say which runtime suits each workload, and why.")
     ] = False,
+    perfetto: Annotated[
+        Path | None,
+        typer.Option(help="Write how all pods started to this file, for ui.perfetto.dev."),
+    ] = None,
 ) -> None:
     """Simulate a scenario from beginning to end and print the report."""
     from kubesim.cli.running import run_command  # noqa: PLC0415
@@ -79,6 +83,7 @@ def run(  # noqa: PLR0913  # the options of the verb
             table_format=table_format,
             sources=sources,
             recommend=recommend,
+            perfetto=perfetto,
         )
     )
 
@@ -226,6 +231,46 @@ def conformance(
     from kubesim.cli.conforming import conformance_command  # noqa: PLC0415
 
     sys.exit(conformance_command(what, folders, output=output))
+
+
+@app.command(epilog="Example: kubesim waterfall greeter --scenario mixed-pool --html start.html")
+def waterfall(  # noqa: PLR0913  # the options of the verb
+    pod: Annotated[
+        str | None,
+        typer.Argument(help="The pod: NAME or NAMESPACE/NAME, or how names begin; default: all."),
+    ] = None,
+    *,
+    scenario: Annotated[
+        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
+    ] = None,
+    seed: Seed = None,
+    calls: Annotated[bool, typer.Option("--calls", help="Show the CRI calls, too.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write charts to this HTML file.")] = None,
+    perfetto: Annotated[
+        Path | None, typer.Option(help="Write a trace for ui.perfetto.dev to this file.")
+    ] = None,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """Show how a pod started, phase by phase, and what it waited for."""
+    from kubesim.cli.waterfall import waterfall_command  # noqa: PLC0415
+
+    sys.exit(
+        waterfall_command(
+            pod,
+            scenario=scenario,
+            run=run,
+            seed=seed,
+            calls=calls,
+            html=html,
+            trace=perfetto,
+            output=output,
+        )
+    )
 
 
 @app.command(epilog="Example: kubesim bench lifecycle -o json")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from kubesim.cli.options import OutputFormat
+from kubesim.errors import InputError
 
 
 def print_data(data: Any, output: OutputFormat) -> None:
@@ -29,3 +31,16 @@ def console(*, stderr: bool = False) -> Any:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else REPORT_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file and say so.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}") from None
+    print(f"wrote {file}", file=sys.stderr)

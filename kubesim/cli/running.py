@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat, TableFormat
-from kubesim.cli.output import console, print_data
+from kubesim.cli.output import console, print_data, write_text
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.scenario import LiveRun, Scenario
 from kubesim.sim.time import human
@@ -31,12 +32,15 @@ def run_command(  # noqa: PLR0913  # the options of the verb
     table_format: TableFormat | None,
     sources: bool,
     recommend: bool = False,
+    perfetto: Path | None = None,
 ) -> int:
     """Run a scenario; returns the exit code."""
     scenario = Scenario.load(name, preset=preset)
     run = simulate(scenario, seed=seed, until_ns=parse_until(until))
     if out is not None:
         write_tables(run, out, table_format)
+    if perfetto is not None:
+        write_perfetto(run, perfetto)
     if output is OutputFormat.TEXT:
         print_report(run, sources=sources, recommend=recommend)
     elif recommend:
@@ -112,6 +116,18 @@ def write_tables(run: Run, folder: Path, table_format: TableFormat | None) -> No
     except OSError as error:
         raise InputError(f"--out {folder}: {error.strerror or error}") from None
     print(f"wrote {len(files)} files to {folder}", file=sys.stderr)
+
+
+def write_perfetto(run: Run, file: Path) -> None:
+    """Write ``--perfetto``: how all pods started, as a trace.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    from kubesim.report.waterfall import perfetto  # noqa: PLC0415
+    from kubesim.telemetry.waterfall import waterfalls  # noqa: PLC0415
+
+    write_text(file, json.dumps(perfetto(waterfalls(run.journal))))
 
 
 def recommendations_data(run: Run) -> list[dict[str, Any]]:

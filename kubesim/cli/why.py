@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
+from kubesim.cli.pastrun import past_run
 from kubesim.controlplane.scheduler.explain import shown, verdict_lines
-from kubesim.errors import EXIT_PASSED, InputError, Problem
+from kubesim.errors import EXIT_PASSED, InputError
 from kubesim.scenario import Scenario
 from kubesim.scenario.asking import Question
 from kubesim.sim.time import human
@@ -40,7 +40,8 @@ def why_command(  # the options of the verb
         raise InputError("--seed goes with --scenario; a run has its own")
     at_ns = _parse_at(at)
     if run is not None:
-        question = _of_run(run, pod)
+        past = past_run(run)
+        question = Question(past.scenario, pod, seed=past.seed, until_ns=past.until_ns)
     else:
         assert scenario is not None
         question = Question(Scenario.load(scenario), pod, seed=seed)
@@ -57,26 +58,6 @@ def _parse_at(at: str | None) -> int | None:
         return None if at is None else parse_duration(at)
     except ValueError as error:
         raise InputError(f"--at: {error}") from None
-
-
-def _of_run(folder: Path, pod: str) -> Question:
-    """The run that ``kubesim run --out`` wrote, again."""
-    file = folder / "run.json"
-    try:
-        head = json.loads(file.read_text(encoding="utf-8"))
-        name, seed = head.get("path") or head["scenario"], head["seed"]
-        until_ns = round(head["virtual_seconds"] * 10**9)
-        preset, digest = head["preset"], head.get("scenario_digest")
-    except (OSError, ValueError, KeyError) as error:
-        message = f"is no run that kubesim run --out wrote: {error}"
-        raise InputError(Problem(message=message, file=str(file))) from None
-    scenario = Scenario.load(name)
-    if scenario.preset.name != preset:
-        scenario = Scenario.load(name, preset=preset)
-    if digest is not None and digest != scenario.digest:
-        message = f"scenario {name} is not what it was when this run was made"
-        raise InputError(Problem(message=message, file=str(file)))
-    return Question(scenario, pod, seed=seed, until_ns=until_ns)
 
 
 def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
