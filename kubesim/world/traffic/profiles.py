@@ -212,7 +212,7 @@ def _inverted(
         slope = 0.0 if length_ns is None else (end_mhz - begin_mhz) / length_ns
         while True:
             step_ns = _solve(rate, slope, wanted)
-            if length_ns is not None and not inside_ns + step_ns < length_ns:
+            if length_ns is not None and not inside_ns + step_ns <= length_ns:
                 rest_ns = length_ns - inside_ns
                 wanted = max(0.0, wanted - (rate + slope * rest_ns / 2) * rest_ns)
                 break

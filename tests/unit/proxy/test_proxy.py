@@ -179,3 +179,57 @@ def test_a_slice_that_is_gone_takes_its_backends_along(cluster: Cluster, proxy: 
     cluster.run(1)
 
     assert None is proxy.pick("default/web", 80)
+
+
+def on(number: int, node: str, conditions: EndpointConditions = READY) -> Endpoint:
+    return endpoint(number, conditions).replace(node_name=node)
+
+
+def chosen(cluster: Cluster, proxy: KubeProxy, *endpoints: Endpoint, **spec: object) -> set[str]:
+    """The pods that a proxy chooses for a Service of that spec."""
+    made = service()
+    cluster.api.create(made.replace(spec=made.spec.replace(**spec)))
+    cluster.api.create(piece(*endpoints))
+    cluster.run(1)
+    found = (proxy.pick("default/web", 80) for _ in range(200))
+    return {backend.pod for backend in found if backend is not None}
+
+
+@pytest.mark.parametrize(
+    ("node", "pods"), [("n1", {"p1"}), ("n2", {"p2"}), ("n3", set()), ("", {"p1", "p2"})]
+)
+def test_an_internal_policy_of_local_keeps_to_the_node(
+    cluster: Cluster, node: str, pods: set[str]
+) -> None:
+    """A node's own, also when they terminate and others do not; from outside it means nothing."""
+    proxy = KubeProxy(
+        cluster.sim, client=cluster.client(), name="p", sync=Constant(MILLISECOND), node=node
+    )
+    endpoints = (on(1, "n1"), on(2, "n2", LEAVING if node == "n2" else READY))
+
+    assert pods == chosen(cluster, proxy, *endpoints, internal_traffic_policy="Local")
+
+
+def test_an_external_policy_of_local_chooses_a_node_first(
+    cluster: Cluster, proxy: KubeProxy
+) -> None:
+    """Each node as often as the other, however many pods it has; leaving pods' nodes not at all."""
+    endpoints = (on(1, "n1"), on(2, "n2"), on(3, "n2"), on(4, "n2"), on(5, "n3", LEAVING))
+    chosen(cluster, proxy, *endpoints, external_traffic_policy="Local", type="LoadBalancer")
+    counts = Counter(getattr(proxy.pick("default/web", 80), "pod", "") for _ in range(4000))
+
+    assert {"p1", "p2", "p3", "p4"} == set(counts)
+    assert abs(counts["p1"] - 2000) < 4 * sqrt(1000)
+
+
+def test_a_client_sticks_to_its_pod(cluster: Cluster, proxy: KubeProxy) -> None:
+    """As long as the rules have it; clients are spread, and forgotten after the time-out."""
+    chosen(cluster, proxy, *(endpoint(n) for n in range(1, 9)), session_affinity="ClientIP")
+    first = {c: proxy.pick("default/web", 80, c) for c in "abcdefgh"}
+    again = {c: proxy.pick("default/web", 80, c) for c in "abcdefgh"}
+    cluster.run(10_802)
+    late = {c: proxy.pick("default/web", 80, c) for c in "abcdefgh"}
+
+    assert first == again
+    assert len({backend.pod for backend in first.values() if backend is not None}) > 1
+    assert first != late
