@@ -29,6 +29,39 @@ SimProcess = Generator[Event, Any, R]
 """A generator that takes virtual time and returns an ``R``."""
 
 
+class _Spawned:
+    """Steps a generator from event to event, as SimPy's Process does."""
+
+    __slots__ = ("_generator",)
+
+    def __init__(self, generator: SimProcess[Any]) -> None:
+        self._generator = generator
+        try:
+            awaited = next(generator)
+        except StopIteration:
+            return
+        if awaited.processed:
+            self(awaited)
+        else:
+            awaited.callbacks.append(self)
+
+    def __call__(self, event: Event) -> None:
+        generator = self._generator
+        try:
+            while True:
+                if event.ok:
+                    event = generator.send(event.value)
+                else:
+                    event.defused = True
+                    assert isinstance(event.value, BaseException)
+                    event = generator.throw(event.value)
+                if not event.processed:
+                    break
+        except StopIteration:
+            return
+        event.callbacks.append(self)
+
+
 class Sim:
     """One run's clock, randomness and journal.
 
@@ -69,6 +102,13 @@ class Sim:
     def process(self, generator: SimProcess[Any]) -> Process:
         """Start a process; it takes its first step at the current instant, after its starter."""
         return self._env.process(generator)
+
+    def spawn(self, generator: SimProcess[Any]) -> None:
+        """Start a process that nobody waits for; its first step is taken here and now.
+
+        It costs no events of its own, which ``process`` costs two of.
+        """
+        _Spawned(generator)
 
     def any_of(self, events: Iterable[Event]) -> AnyOf:
         """Happens when the first of ``events`` does."""

@@ -119,8 +119,8 @@ class Client:
         if endpoint is None:
             self._lost(attempt, NO_ENDPOINTS)
             return
-        self._sim.process(self._send(attempt, endpoint))
-        if self._timeouts is not None:
+        self._sim.spawn(self._send(attempt, endpoint))
+        if self._timeouts is not None and not attempt.over:
             self._timeouts.add(attempt)
 
     def _send(self, attempt: Attempt, endpoint: Endpoint) -> SimProcess[None]:

@@ -34,13 +34,13 @@ class Meter:
         self._began = array("q")
         self._ended = array("q")
 
-    def began(self) -> None:
+    def began(self, at_ns: int) -> None:
         """A request came."""
-        self._began.append(self._now())
+        self._began.append(at_ns)
 
-    def ended(self) -> None:
+    def ended(self, at_ns: int) -> None:
         """A request is over."""
-        self._ended.append(self._now())
+        self._ended.append(at_ns)
 
     def requests(self, at_ns: int | None = None) -> int:
         """How many came, up to and including an instant."""
@@ -85,6 +85,7 @@ class Meters:
     """
 
     def __init__(self, sim: Sim, *, waiting: Callable[[str], int]) -> None:
+        self._sim = sim
         self._now = lambda: sim.now
         self._waiting_at = waiting
         self._ips: dict[str, str] = {}
@@ -111,17 +112,19 @@ class Meters:
 
     def began(self, service: str, pod: str, ip: str) -> None:
         """A request to a Service left for a pod; for none when ``pod`` is empty."""
-        self.service(service).began()
+        now_ns = self._sim.now
+        self.service(service).began(now_ns)
         if pod:
-            self.pod(pod).began()
+            self.pod(pod).began(now_ns)
             self._pods_of[service][pod] = None
             self._ips[pod] = ip
 
     def ended(self, service: str, pod: str) -> None:
         """Its client knows its end."""
-        self._services[service].ended()
+        now_ns = self._sim.now
+        self._services[service].ended(now_ns)
         if pod:
-            self._pods[pod].ended()
+            self._pods[pod].ended(now_ns)
 
     def _waiting(self, pod: str) -> int:
         ip = self._ips.get(pod)

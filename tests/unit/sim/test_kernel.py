@@ -165,3 +165,28 @@ def test_the_next_event_is_known_before_it_happens() -> None:
     sim.timeout(12)
 
     assert 12 == sim.next_event_ns
+
+
+def test_a_spawned_process_begins_at_once_and_lives_as_any_other() -> None:
+    """Its first step is its starter's; it waits, goes on at events long past, and takes failures."""
+    sim = Sim(seed=1)
+    seen: list[object] = []
+    failing, past = sim.event(), sim.timeout(1, "past")
+
+    def work() -> SimProcess[None]:
+        seen.append("begun")
+        seen.append((yield sim.timeout(5, "waited")))
+        seen.append((yield past))
+        try:
+            yield failing
+        except KeyError as error:
+            seen.append(error.args[0])
+        yield sim.timeout(1)
+        seen.append(sim.now)
+
+    sim.spawn(work())
+    assert ["begun"] == seen
+    sim.call_in(7, lambda: failing.fail(KeyError("broken")) and None)
+    sim.run_until(10)
+
+    assert ["begun", "waited", "past", "broken", 8] == seen
