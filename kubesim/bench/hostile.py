@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubesim.errors import InputError, Problem
-from kubesim.node.shim.wasm import container_status
+from kubesim.node.shim.outcome import container_status
 from kubesim.wasm import Component, Engine, Limits, SpinContext, WasiContext, WasmError
 from kubesim.wire.http import HttpRequest
 

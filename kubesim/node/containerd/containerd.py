@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from kubesim.facts import (
@@ -27,6 +27,8 @@ from kubesim.facts import (
 from kubesim.node.containerd.cni import Cni
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
+from kubesim.node.containerd.stats import StatsReader
+from kubesim.node.containerd.store import Container, Sandbox, task_spec
 from kubesim.node.cri.messages import (
     ContainerConfig,
     ContainerState,
@@ -38,7 +40,8 @@ from kubesim.node.cri.messages import (
     PodSandboxStatus,
 )
 from kubesim.node.cri.services import PodListener
-from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError, Task, TaskSpec
+from kubesim.node.cri.stats import ContainerStats, PodSandboxStats
+from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError
 from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.sim import Event, Interrupt, SimProcess
 from kubesim.sim.distribution import Distribution
@@ -72,20 +75,6 @@ class ContainerdConfig:
     unpack_rate: int
 
 
-@dataclass(slots=True)
-class _Sandbox:
-    status: PodSandboxStatus
-    shim: Shim
-    containers: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Container:
-    status: ContainerStatus
-    task: Task
-    spec: TaskSpec
-
-
 class Containerd:
     """One node's container runtime; implements CRI's RuntimeService and ImageService.
 
@@ -113,10 +102,11 @@ class Containerd:
         self._cni = cni
         self._rng = self._sim.rng(f"containerd/{services.node}")
         self._serial = itertools.count(1)
-        self._sandboxes: dict[str, _Sandbox] = {}
-        self._containers: dict[str, _Container] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._containers: dict[str, Container] = {}
         self._pods: dict[str, list[str]] = {}
         self._listeners: list[PodListener] = []
+        self._stats = StatsReader(self._sim)
         self._down = False
         self._back: Event | None = None
         self.images = ImageStore(
@@ -156,6 +146,8 @@ class Containerd:
         uid = sandbox.status.metadata.uid
         for container_id in sandbox.containers:
             self._containers.pop(container_id, None)
+            self._stats.forget(container_id)
+        self._stats.forget(pod_sandbox_id)
         self._pods.pop(uid, None)
         yield from self._call("RemovePodSandbox", uid, pod_sandbox_id, _nothing())
 
@@ -211,6 +203,7 @@ class Containerd:
         container = self._containers.pop(container_id, None)
         if container is None:
             return
+        self._stats.forget(container_id)
         container.task.kill(SIGKILL)
         self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
         yield from self._call(
@@ -224,6 +217,21 @@ class Containerd:
             for sandbox_id in self._pods.get(pod_uid, ())
             for container_id in self._sandboxes[sandbox_id].containers
             if container_id in self._containers
+        )
+
+    def list_container_stats(self, pod_sandbox_id: str = "") -> tuple[ContainerStats, ...]:
+        """What every running container (of one sandbox) has used up to this instant."""
+        containers = self._containers.values()
+        return self._stats.containers(
+            c for c in containers if pod_sandbox_id in ("", c.status.pod_sandbox_id)
+        )
+
+    def list_pod_sandbox_stats(self) -> tuple[PodSandboxStats, ...]:
+        """What every ready sandbox has used up to this instant."""
+        return tuple(
+            self._stats.sandbox(sandbox, self.list_container_stats(sandbox_id))
+            for sandbox_id, sandbox in self._sandboxes.items()
+            if sandbox.status.state is PodSandboxState.READY
         )
 
     def subscribe(self, listener: PodListener) -> None:
@@ -296,7 +304,6 @@ class Containerd:
         began_ns = self._sim.now
         yield from self._services.machine.compute(self._config.sandbox_runtime.draw(self._rng))
         self._phase_ended("sandbox-runtime", config, began_ns=began_ns)
-        self._services.machine.allocate(shim.pod_overhead_bytes)
         sandbox_id = f"{self._services.node}-sandbox-{next(self._serial)}"
         status = PodSandboxStatus(
             id=sandbox_id,
@@ -306,19 +313,21 @@ class Containerd:
             runtime_handler=handler,
             created_at=self._sim.now,
         )
-        self._sandboxes[sandbox_id] = _Sandbox(status, shim)
+        self._sandboxes[sandbox_id] = Sandbox.start(
+            self._services.machine, status=status, shim=shim, linux=config.linux
+        )
         self._pods.setdefault(metadata.uid, []).append(sandbox_id)
         self._notify(metadata.uid)
         return sandbox_id
 
-    def _stop_pod_sandbox(self, sandbox: _Sandbox) -> SimProcess[None]:
+    def _stop_pod_sandbox(self, sandbox: Sandbox) -> SimProcess[None]:
         for container_id in sandbox.containers:
             container = self._containers.get(container_id)
             if container is not None and not container.task.exited.triggered:
                 container.task.kill(SIGKILL)
         if sandbox.status.state is PodSandboxState.READY:
             sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
-            self._services.machine.free(sandbox.shim.pod_overhead_bytes)
+            sandbox.stop(self._services.machine)
             self._cni.delete(sandbox.status.ip)
             self._notify(sandbox.status.metadata.uid)
         yield self._sim.timeout(0)
@@ -334,21 +343,7 @@ class Containerd:
         cost = self._config.create_wasm_container if wasm else self._config.create_container
         yield self._sim.timeout(cost.draw(self._rng))
         metadata = sandbox.status.metadata
-        spec = TaskSpec(
-            namespace=metadata.namespace,
-            pod=metadata.name,
-            uid=metadata.uid,
-            container=config.name,
-            attempt=config.attempt,
-            program=image.program,
-            ip=sandbox.status.ip,
-            command=config.command,
-            args=config.args,
-            envs=config.envs,
-            cpu_quota=(config.linux.cpu_quota, config.linux.cpu_period),
-            memory_limit_bytes=config.linux.memory_limit_in_bytes,
-            ports=config.ports,
-        )
+        spec = task_spec(sandbox, config, program=image.program)
         try:
             task = sandbox.shim.create(spec)
         except ShimError as error:
@@ -364,12 +359,12 @@ class Containerd:
             state=ContainerState.CREATED,
             created_at=self._sim.now,
         )
-        self._containers[container_id] = _Container(status, task, spec)
+        self._containers[container_id] = Container(status, task, spec)
         sandbox.containers.append(container_id)
         self._notify(metadata.uid)
         return container_id
 
-    def _start_container(self, container: _Container) -> SimProcess[None]:
+    def _start_container(self, container: Container) -> SimProcess[None]:
         try:
             yield from container.task.start()
         except ShimError as error:
@@ -400,7 +395,7 @@ class Containerd:
         exited = container.task.exited
         self._sim.when(exited, lambda event: self._exited(container, event))
 
-    def _exited(self, container: _Container, exited: Event) -> None:
+    def _exited(self, container: Container, exited: Event) -> None:
         exit_status = exited.value
         assert isinstance(exit_status, ExitStatus)
         spec = container.spec
@@ -427,7 +422,7 @@ class Containerd:
         )
         self._notify(spec.uid)
 
-    def _stop_container(self, container: _Container, timeout_ns: int) -> SimProcess[None]:
+    def _stop_container(self, container: Container, timeout_ns: int) -> SimProcess[None]:
         exited = container.task.exited
         if exited.triggered:
             return

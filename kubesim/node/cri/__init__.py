@@ -4,6 +4,6 @@ Only Protocols and messages, under the names of CRI v1; nothing here does anythi
 speaks them, containerd implements them, and neither imports the other.
 
 Mirrors: k8s.io/cri-api pkg/apis/runtime/v1/api.proto (v1).
-Departs: calls are generators that take virtual time; streaming calls (Exec, Attach, PortForward) and
-the stats calls come with the rooms that need them.
+Departs: calls are generators that take virtual time; streaming calls (Exec, Attach, PortForward)
+come with the rooms that need them; lists and stats are answered at once.
 """

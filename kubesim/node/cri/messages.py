@@ -38,14 +38,6 @@ class PodSandboxMetadata:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PodSandboxConfig:
-    """What RunPodSandbox is given."""
-
-    metadata: PodSandboxMetadata
-    annotations: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PodSandboxStatus:
     """What PodSandboxStatus answers."""
 
@@ -66,12 +58,38 @@ class LinuxContainerResources:
         cpu_quota: CFS quota in microseconds per period.
         cpu_shares: CFS shares (1024 a core).
         memory_limit_in_bytes: Memory limit.
+        oom_score_adj: Who is killed first when the node has no memory left.
     """
 
     cpu_period: int = 100_000
     cpu_quota: int = 0
     cpu_shares: int = 2
     memory_limit_in_bytes: int = 0
+    oom_score_adj: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxPodSandboxConfig:
+    """A sandbox's cgroup.
+
+    Attributes:
+        cgroup_parent: The pod's cgroup; empty leaves it to the runtime.
+        resources: The limits of the whole pod.
+        overhead: What the pod's RuntimeClass adds for the runtime itself; ``None`` when nothing.
+    """
+
+    cgroup_parent: str = ""
+    resources: LinuxContainerResources = LinuxContainerResources()
+    overhead: LinuxContainerResources | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSandboxConfig:
+    """What RunPodSandbox is given."""
+
+    metadata: PodSandboxMetadata
+    annotations: tuple[tuple[str, str], ...] = ()
+    linux: LinuxPodSandboxConfig = LinuxPodSandboxConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

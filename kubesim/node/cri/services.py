@@ -17,6 +17,7 @@ from kubesim.node.cri.messages import (
     PodSandboxConfig,
     PodSandboxStatus,
 )
+from kubesim.node.cri.stats import ContainerStats, PodSandboxStats
 from kubesim.sim import SimProcess
 
 PodListener = Callable[[str], None]
@@ -62,6 +63,14 @@ class RuntimeService(Protocol):
 
     def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:
         """The containers of a pod, oldest first (ListContainers and ContainerStatus in one)."""
+        ...
+
+    def list_container_stats(self, pod_sandbox_id: str = "") -> tuple[ContainerStats, ...]:
+        """What every running container (of one sandbox) has used up to this instant."""
+        ...
+
+    def list_pod_sandbox_stats(self) -> tuple[PodSandboxStats, ...]:
+        """What every ready sandbox has used up to this instant."""
         ...
 
     def subscribe(self, listener: PodListener) -> None:

@@ -30,7 +30,7 @@ def cpu_quota_us(milli_cpu: int) -> int:
     return max(milli_cpu * QUOTA_PERIOD_US // 1000, MIN_QUOTA_US)
 
 
-def linux_resources(container: Container) -> LinuxContainerResources:
+def linux_resources(container: Container, *, oom_score_adj: int = 0) -> LinuxContainerResources:
     """What the container's requests and limits become in its cgroup."""
     limits, requests = container.resources.limits, container.resources.requests
     limit_cpu = limits["cpu"].milli_value() if "cpu" in limits else 0
@@ -41,11 +41,16 @@ def linux_resources(container: Container) -> LinuxContainerResources:
         cpu_quota=cpu_quota_us(limit_cpu),
         cpu_shares=cpu_shares(request_cpu),
         memory_limit_in_bytes=memory,
+        oom_score_adj=oom_score_adj,
     )
 
 
 def container_config(
-    container: Container, *, attempt: int, envs: tuple[tuple[str, str], ...]
+    container: Container,
+    *,
+    attempt: int,
+    envs: tuple[tuple[str, str], ...],
+    oom_score_adj: int = 0,
 ) -> ContainerConfig:
     """What CreateContainer is given."""
     assert container.image, container.name
@@ -56,7 +61,7 @@ def container_config(
         command=container.command,
         args=container.args,
         envs=envs,
-        linux=linux_resources(container),
+        linux=linux_resources(container, oom_score_adj=oom_score_adj),
         ports=tuple(port.container_port for port in container.ports),
     )
 

@@ -126,6 +126,7 @@ class Kubelet:
             runtime_handler=self._runtime_handler,
             fetch=self._fetch,
             allocatable=config.allocatable,
+            memory_capacity_bytes=_amount(config.capacity, "memory"),
         )
         runtime.subscribe(self._pleg.changed)
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
@@ -269,6 +270,10 @@ class Kubelet:
             )
         except NotFound:
             return
+
+
+def _amount(resources: FrozenMap[str, Quantity], name: str) -> int:
+    return resources[name].value() if name in resources else 0
 
 
 def _healthy_conditions(now_ns: int) -> tuple[NodeCondition, ...]:

@@ -26,6 +26,7 @@ from kubesim.facts import StartupPhaseEnded
 from kubesim.node.cri import messages as cri
 from kubesim.node.cri.services import RuntimeService
 from kubesim.node.kubelet.backoff import BackOff
+from kubesim.node.kubelet.cm import linux_pod_sandbox_config, oom_score_adj
 from kubesim.node.kubelet.container import container_config, should_restart
 from kubesim.node.kubelet.environment import ConfigError, Surroundings, environment, references
 from kubesim.node.kubelet.images import ImageManager
@@ -49,6 +50,7 @@ class WorkerContext:
         runtime_handler: The handler of a RuntimeClass by the class's name.
         fetch: A ConfigMap or a Secret from the API server.
         allocatable: What of the node's resources pods may have.
+        memory_capacity_bytes: The machine's memory.
     """
 
     sim: Sim
@@ -64,6 +66,7 @@ class WorkerContext:
     runtime_handler: Callable[[str], str | None]
     fetch: Callable[[type[ConfigMap | Secret], str], SimProcess[ConfigMap | Secret | None]]
     allocatable: Mapping[str, Quantity]
+    memory_capacity_bytes: int
 
 
 class PodWorker:
@@ -83,6 +86,7 @@ class PodWorker:
         self._sim = context.sim
         self._finished = finished
         self._sandbox_id = ""
+        self._linux = linux_pod_sandbox_config(pod)
         self._pod_ip = ""
         self._waiting: dict[str, tuple[str, str]] = {}
         self._crash_loop = BackOff()
@@ -277,8 +281,11 @@ class PodWorker:
         began_ns = self._sim.now
         try:
             envs = yield from self._environment(container)
+            capacity_bytes = context.memory_capacity_bytes
+            score = oom_score_adj(pod, container, memory_capacity_bytes=capacity_bytes)
+            config = container_config(container, attempt=attempt, envs=envs, oom_score_adj=score)
             container_id = yield from context.runtime.create_container(
-                self._sandbox_id, container_config(container, attempt=attempt, envs=envs), sandbox
+                self._sandbox_id, config, sandbox
             )
         except ConfigError as error:
             self._refused(container, "CreateContainerConfigError", str(error))
@@ -371,6 +378,7 @@ class PodWorker:
                 name=pod.name, namespace=pod.namespace or "", uid=pod.uid
             ),
             annotations=tuple(pod.metadata.annotations.items()),
+            linux=self._linux,
         )
 
     def _retry_in(self, delay_ns: int) -> None:

@@ -1,16 +1,29 @@
-"""Cores and memory of one node.
+"""The machine under a node: cores, memory and a disk, shared by what runs on it.
 
-Work that needs a core takes one of them for as long as it runs and waits for it in order; this is
-what makes fifty containers that start at once slower than one.
+What runs is in cgroups, laid out as the kubelet does it: ``/system.slice`` for the kubelet, containerd
+and the shims, ``/kubepods`` for the pods.
 
-Mirrors: nothing upstream; facts of the kernel.
-Departs: a core is held to the end (first come, first served), where CFS shares it in slices; memory
-is counted, not enforced.
+Mirrors: pkg/kubelet/cm (node_container_manager_linux.go, qos_container_manager_linux.go) and the
+kernel below it.
+Departs: the shares of ``burstable`` are brought up to date with each pod, not also once a minute; the
+kubelet, containerd and the kernel themselves use no CPU and no memory of their own; no cpuset, huge
+pages or NUMA.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from kubesim.node.machine.cfs import MIN_SHARES, Cfs
+from kubesim.node.machine.cgroup import Cgroup
+from kubesim.node.machine.disk import Disk
+from kubesim.node.machine.memory import Memory
+from kubesim.node.machine.resources import Resources
 from kubesim.sim import Sim, SimProcess
+
+SHARES_PER_CORE = 1024
+BURSTABLE = "burstable"
+BEST_EFFORT = "besteffort"
 
 
 class Machine:
@@ -18,32 +31,72 @@ class Machine:
 
     Args:
         sim: The run.
-        cpu_millis: Cores in thousandths; work is served by whole cores, at least one.
-        memory_bytes: Physical memory.
+        cpu_millis: Cores in thousandths, at least one core.
+        memory_bytes: Physical memory; 0 means more than anybody can use.
+        disk: Its disk; one that is never full and takes no time, when it is left out.
+
+    Attributes:
+        root: The cgroup that holds everything.
+        system: The cgroup of the node's own daemons and of the shims.
+        kubepods: The cgroup of all pods.
+        memory: Who has which memory.
+        disk: Its disk.
     """
 
-    def __init__(self, sim: Sim, *, cpu_millis: int, memory_bytes: int) -> None:
-        self._sim = sim
-        self._cores = sim.resource(max(1, cpu_millis // 1000))
-        self.memory_bytes = memory_bytes
-        self.memory_used_bytes = 0
-        self.memory_peak_bytes = 0
+    def __init__(
+        self, sim: Sim, *, cpu_millis: int, memory_bytes: int, disk: Disk | None = None
+    ) -> None:
+        cfs = Cfs(sim, cpu_millis=cpu_millis)
+        shares = max(MIN_SHARES, cpu_millis * SHARES_PER_CORE // 1000)
+        self.root = Cgroup("", parent=None, resources=Resources(), cfs=cfs)
+        self.system = self.root.child("system.slice")
+        self.kubepods = self.root.child("kubepods", Resources(cpu_shares=shares))
+        for qos in (BURSTABLE, BEST_EFFORT):
+            self.kubepods.child(qos, Resources(cpu_shares=MIN_SHARES))
+        self.memory = Memory(capacity_bytes=memory_bytes, root=self.root)
+        self.disk = disk or Disk(sim)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Physical memory."""
+        return self.memory.capacity_bytes
+
+    @property
+    def memory_used_bytes(self) -> int:
+        """What all processes have together."""
+        return self.memory.used_bytes
+
+    @property
+    def memory_peak_bytes(self) -> int:
+        """The most that they had at one time."""
+        return self.memory.peak_bytes
 
     def compute(self, cpu_ns: int) -> SimProcess[int]:
-        """Hold a core for ``cpu_ns``; returns how long it was waited for."""
-        asked_ns = self._sim.now
-        with self._cores.request() as core:
-            yield core
-            waited_ns = self._sim.now - asked_ns
-            yield self._sim.timeout(cpu_ns)
-        return waited_ns
+        """Use so much CPU as one of the node's daemons; returns how much longer it took."""
+        return self.system.compute(cpu_ns)
 
-    def allocate(self, memory_bytes: int) -> None:
-        """Memory came into use."""
-        self.memory_used_bytes += memory_bytes
-        self.memory_peak_bytes = max(self.memory_peak_bytes, self.memory_used_bytes)
+    def pod_cgroup(self, path: str, resources: Resources | None = None) -> Cgroup:
+        """The cgroup of a pod, such as ``/kubepods/burstable/pod1234``; made if need be."""
+        cgroup = self.root
+        *above, name = path.strip("/").split("/")
+        for part in above:
+            cgroup = cgroup.child(part)
+        before = cgroup.children.get(name)
+        weight = before.resources.cpu_shares if before else 0
+        made = cgroup.child(name, resources)
+        if made.resources.cpu_shares != weight:
+            self._weigh_burstable()
+        return made
 
-    def free(self, memory_bytes: int) -> None:
-        """Memory went out of use."""
-        self.memory_used_bytes -= memory_bytes
-        assert self.memory_used_bytes >= 0, self.memory_used_bytes
+    def remove_pod_cgroup(self, cgroup: Cgroup) -> None:
+        """Take away the cgroup of a pod that has ended."""
+        cgroup.remove()
+        self._weigh_burstable()
+
+    def _weigh_burstable(self) -> None:
+        """The burstable pods together weigh as much as all of them want."""
+        burstable = self.kubepods.children[BURSTABLE]
+        pods = burstable.children.values()
+        shares = max(MIN_SHARES, sum(pod.resources.cpu_shares for pod in pods))
+        if shares != burstable.resources.cpu_shares:
+            burstable.update(replace(burstable.resources, cpu_shares=shares))

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
+    OOM_KILLED,
     SIGKILL,
     ExitStatus,
     NodeServices,
@@ -40,12 +42,14 @@ class LinuxRuntime:
         start: Until the program runs.
         stop: From SIGTERM to the end, for a program that obeys.
         pod_overhead_bytes: Memory of the shim and pause.
+        pause_bytes: The part of it that is pause.
     """
 
     name: str
     start: Distribution
     stop: Distribution
     pod_overhead_bytes: int
+    pause_bytes: int = 0
 
 
 class RuncShim:
@@ -58,6 +62,7 @@ class RuncShim:
     """
 
     runs_wasm = False
+    zygote_bytes = 0
 
     def __init__(
         self, services: NodeServices, *, runtime: LinuxRuntime, calls: Calls | None = None
@@ -65,6 +70,7 @@ class RuncShim:
         self.name = runtime.name
         self._calls = calls
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
+        self.pause_bytes = runtime.pause_bytes
         self._services = services
         self._runtime = runtime
 
@@ -111,14 +117,24 @@ class RuncTask:
         self._log = ContainerLog(services.sim, spec)
         self._rng = services.sim.rng(f"{spec.scope}/shim")
         self._process: LinuxProcess | None = None
+        self._cgroup: Cgroup | None = None
+        self._memory: Process | None = None
         self._stopping = False
         self._listening = False
 
     def start(self) -> SimProcess[None]:
-        """Have a core until the program runs, then let it run."""
-        yield from self._services.machine.compute(self._runtime.start.draw(self._rng))
+        """Let the runtime work until the program runs, then let that run in its cgroup."""
+        machine = self._services.machine
+        yield from machine.compute(self._runtime.start.draw(self._rng))
         if self._stopping:
             return
+        self._cgroup = self._spec.make_cgroup(machine)
+        self._memory = machine.memory.process(
+            self._cgroup,
+            component="app",
+            oom_score_adj=self._spec.oom_score_adj,
+            on_oom_kill=self._oom_killed,
+        )
         self._process = LinuxProcess(
             self._services.sim,
             program=self._program,
@@ -126,18 +142,20 @@ class RuncTask:
             hooks=LinuxProcessHooks(
                 log=lambda data: self._log.write("stdout", data),
                 listen=self._listen,
-                throttled=self._spec.throttled,
-                compute=self._services.machine.compute,
                 call=self._call,
+                cgroup=self._cgroup,
+                memory=self._memory,
             ),
         )
-        self._services.machine.allocate(self._program.memory_bytes)
-        limit_bytes = self._spec.memory_limit_bytes
-        if limit_bytes and self._program.memory_bytes > limit_bytes:
-            self._end(EXIT_SIGNAL_BASE + SIGKILL, reason="OOMKilled")
+        self._memory.allocate(self._program.memory_bytes)
+        if self.exited.triggered:
             return
         self._services.sim.process(self._process.run())
         self._services.sim.when(self._process.ended, self._process_ended)
+
+    def stats(self) -> Cgroup | None:
+        """Its cgroup, while its process runs."""
+        return self._cgroup
 
     def kill(self, signal: int) -> None:
         """SIGTERM ends it after the runtime's stop time, SIGKILL at once."""
@@ -154,13 +172,20 @@ class RuncTask:
         assert isinstance(ended.value, int)
         self._end(ended.value)
 
+    def _oom_killed(self) -> None:
+        self._finish(OOM_KILLED)
+
     def _listen(self) -> bool:
         assert self._process is not None
         sockets = self._services.sockets
         self._listening = sockets.listen(self._spec.ip, self._program.port, self._process)
         return self._listening
 
-    def _end(self, exit_code: int, *, reason: str = "") -> None:
+    def _end(self, exit_code: int) -> None:
+        reason = "Completed" if exit_code == 0 else "Error"
+        self._finish(ExitStatus(exit_code=exit_code, reason=reason))
+
+    def _finish(self, exit_status: ExitStatus) -> None:
         if self.exited.triggered:
             return
         self._stopping = True
@@ -168,7 +193,9 @@ class RuncTask:
             self._process.stop()
             if self._listening:
                 self._services.sockets.close(self._spec.ip, self._program.port)
-            self._services.machine.free(self._program.memory_bytes)
         self._log.close()
-        reason = reason or ("Completed" if exit_code == 0 else "Error")
-        self.exited.succeed(ExitStatus(exit_code=exit_code, reason=reason))
+        self.exited.succeed(exit_status)
+        if self._memory is not None and self._cgroup is not None:
+            self._memory.exit()
+            self._cgroup.remove()
+            self._cgroup = None

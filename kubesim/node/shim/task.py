@@ -1,7 +1,7 @@
 """The task API: what every shim offers, and what it is given.
 
 Mirrors: containerd api/runtime/task/v3/shim.proto (Create, Start, Kill, Wait).
-Departs: Exec, Pause, Checkpoint and Stats come with the rooms that need them.
+Departs: Exec, Pause and Checkpoint come with the rooms that need them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from kubesim.node.machine import Machine
+from kubesim.node.machine import Cgroup, Machine, Resources
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import Handler
 from kubesim.wire.image import Program
@@ -24,9 +24,11 @@ class TaskSpec:
     """One container as its shim sees it: the OCI runtime spec's part that matters here.
 
     Attributes:
-        cpu_quota_ratio: CPU time a second of wall time as quota and period in one pair; (0, 1) means
-            no limit.
+        cgroup_parent: The pod's cgroup; empty is that of a best-effort pod.
+        cpu_shares: The container's weight among those of the pod.
+        cpu_quota: CPU time a period as a pair of microseconds; a quota of 0 means no limit.
         memory_limit_bytes: 0 means no limit.
+        oom_score_adj: Who is killed first when the node has no memory left.
         ip: The sandbox's address.
         ports: Ports the manifest declares, for a program that does not say where it listens.
     """
@@ -41,8 +43,11 @@ class TaskSpec:
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     envs: tuple[tuple[str, str], ...] = ()
+    cgroup_parent: str = ""
+    cpu_shares: int = 2
     cpu_quota: tuple[int, int] = (0, 1)
     memory_limit_bytes: int = 0
+    oom_score_adj: int = 0
     ports: tuple[int, ...] = ()
 
     @property
@@ -50,12 +55,23 @@ class TaskSpec:
         """The name of the container's random streams; the same whatever else is in the cluster."""
         return f"pod/{self.namespace}/{self.pod}/{self.container}/{self.attempt}"
 
-    def throttled(self, cpu_ns: int) -> int:
-        """Wall time that ``cpu_ns`` of one thread take under the CFS quota."""
-        quota, period = self.cpu_quota
-        if not quota or quota >= period:
-            return cpu_ns
-        return cpu_ns * period // quota
+    @property
+    def pod_cgroup(self) -> str:
+        """The pod's cgroup."""
+        return self.cgroup_parent or f"/kubepods/besteffort/pod{self.uid}"
+
+    def make_cgroup(self, machine: Machine) -> Cgroup:
+        """The container's cgroup, with its limits."""
+        quota_us, period_us = self.cpu_quota
+        return machine.pod_cgroup(self.pod_cgroup).make(
+            f"{self.container}-{self.attempt}",
+            Resources(
+                cpu_shares=self.cpu_shares,
+                cpu_quota_us=quota_us,
+                cpu_period_us=period_us,
+                memory_limit_bytes=self.memory_limit_bytes,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +81,9 @@ class ExitStatus:
     exit_code: int
     reason: str
     message: str = ""
+
+
+OOM_KILLED = ExitStatus(exit_code=EXIT_SIGNAL_BASE + SIGKILL, reason="OOMKilled")
 
 
 class ShimError(Exception):
@@ -91,6 +110,10 @@ class Task(Protocol):
         """Send a signal; what it leads to shows in ``exited``."""
         ...
 
+    def stats(self) -> Cgroup | None:
+        """The cgroup with its use up to now; ``None`` when no process runs."""
+        ...
+
 
 class Shim(Protocol):
     """A runtime."""
@@ -108,6 +131,16 @@ class Shim(Protocol):
     @property
     def pod_overhead_bytes(self) -> int:
         """Memory of the shim process and the pause container, one of each a pod."""
+        ...
+
+    @property
+    def zygote_bytes(self) -> int:
+        """The part of it that is the process from which containers are forked."""
+        ...
+
+    @property
+    def pause_bytes(self) -> int:
+        """The part of it that is the pause container, in the pod's own cgroup."""
         ...
 
     def create(self, spec: TaskSpec) -> Task:

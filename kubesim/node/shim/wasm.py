@@ -9,30 +9,33 @@ the handler costs what its fuel says, and the response is what the module printe
 component answered (wasi:http). What a Spin application stores lives as long as its container. A
 component that calls another service is run up to the call, and again when the answer is there.
 
-The fuel of an execution becomes CPU time by the preset's model, the container's quota stretches it,
-and the node's cores are waited for.
+The fuel of an execution becomes CPU time by the preset's model, used in the container's cgroup:
+shared with the rest of the node, and throttled by the container's quota.
 
 Mirrors: runwasi crates/containerd-shim-wasm (Shim, Sandbox; an error of run_wasi is exit code 137),
 containerd-shim-spin (a SIGTERM ends the trigger at once with exit code 0).
 Departs: calls to other services need an ``outbound`` from whoever builds the shim, without one nobody
-answers; a command holds no core while it runs and cannot be observed half-way; ``Mirrors`` of each
+answers; a command cannot be observed half-way; ``Mirrors`` of each
 shim says which triggers the real one has.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
+from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
+from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.spin import MAX_INSTANCE_COUNT
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
+    OOM_KILLED,
     SIGKILL,
     ExitStatus,
     NodeServices,
@@ -47,7 +50,7 @@ from kubesim.wasm import wagi
 from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
-from kubesim.wasm.execution import Execution, Limits, OutputChunk, Status, TimeModel, WasiContext
+from kubesim.wasm.execution import Execution, Limits, Status, TimeModel, WasiContext
 from kubesim.wasm.memo import Memo
 from kubesim.wasm.stores import Awaiting, Reply, SpinContext, Stores
 from kubesim.wire.http import (
@@ -62,7 +65,6 @@ from kubesim.wire.image import WasmKind, WasmProgram
 Outbound = Callable[[HttpRequest, str], SimProcess[HttpResponse | None]]
 """Asks another service, taking virtual time: the request and its scheme."""
 
-FAILED_EXIT_CODE = 137  # what runwasi reports when run_wasi returns an error
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
 
 
@@ -78,9 +80,11 @@ class WasmRuntime:
         listen: From a loaded module until its HTTP trigger listens.
         instantiate: One instance for one request.
         instance_bytes: Memory of an idle instance.
-        pod_overhead_bytes: Memory of the shim and pause.
+        pod_overhead_bytes: Memory of the shim, its zygote and pause.
         time: From fuel to time.
         horizon_ns: When the run ends; a command that is still running then is.
+        zygote_bytes: The part of the overhead that is the zygote.
+        pause_bytes: The part of it that is pause.
     """
 
     name: str
@@ -93,6 +97,8 @@ class WasmRuntime:
     pod_overhead_bytes: int
     time: TimeModel
     horizon_ns: int
+    zygote_bytes: int = 0
+    pause_bytes: int = 0
 
 
 class WasmShim:
@@ -122,6 +128,8 @@ class WasmShim:
         self.name = runtime.name
         self.outbound = outbound
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
+        self.zygote_bytes = runtime.zygote_bytes
+        self.pause_bytes = runtime.pause_bytes
         self.services = services
         self.runtime = runtime
         self.engine = engine
@@ -161,7 +169,8 @@ class WasmTask:
         self.port = program.port or _default_port(shim.name)
         self._stopping = False
         self._listening = False
-        self._memory_bytes = 0
+        self.cgroup: Cgroup | None = None
+        self._memory: Process | None = None
 
     def start(self) -> SimProcess[None]:
         """Start the sandboxed process, have the module compiled and loaded, let it go.
@@ -185,10 +194,22 @@ class WasmTask:
         self._phase_ended("module", began_ns)
         if self._stopping:
             return
-        self._memory_bytes = runtime.instance_bytes
-        services.machine.allocate(self._memory_bytes)
+        self.cgroup = self.spec.make_cgroup(services.machine)
+        self._memory = services.machine.memory.process(
+            self.cgroup,
+            component="app",
+            oom_score_adj=self.spec.oom_score_adj,
+            on_oom_kill=self._oom_killed,
+        )
+        self._memory.allocate(runtime.instance_bytes)
+        if self.exited.triggered:
+            return
         run = self._command if self._program.kind is WasmKind.COMMAND else self._trigger
         self._sim.process(run(module))
+
+    def stats(self) -> Cgroup | None:
+        """Its cgroup, while the module runs."""
+        return self.cgroup
 
     def kill(self, signal: int) -> None:
         """SIGTERM ends the process after the runtime's stop time, SIGKILL at once."""
@@ -220,15 +241,16 @@ class WasmTask:
             time=self.shim.runtime.time,
             spin=spin_context(self._program, spec, self.stores),
         )
-        for at_ns, chunk in _timed_output(execution, spec):
-            yield self._sim.timeout(began_ns + at_ns - self._sim.now)
+        assert self.cgroup is not None
+        for cpu_ns, sleep_ns, chunk in timed_output(execution):
+            yield from self.cgroup.compute(cpu_ns)
+            yield self._sim.timeout(sleep_ns)
             if self.exited.triggered:
                 return
-            self.log.write(chunk.stream, chunk.data)
+            if chunk is not None:
+                self.log.write(chunk.stream, chunk.data)
         if execution.status is Status.RUNNING:
             return
-        end_ns = began_ns + execution.sleep_ns + spec.throttled(execution.cpu_ns)
-        yield self._sim.timeout(end_ns - self._sim.now)
         if not self.exited.triggered:
             exit_status = container_status(execution)
             self._executed(execution, exit_status)
@@ -256,10 +278,16 @@ class WasmTask:
         self._stopping = True
         if self._listening:
             self.shim.services.sockets.close(self.spec.ip, self.port)
-        self.shim.services.machine.free(self._memory_bytes)
         self.stores.close()
         self.log.close()
         self.exited.succeed(exit_status)
+        if self._memory is not None and self.cgroup is not None:
+            self._memory.exit()
+            self.cgroup.remove()
+            self.cgroup = None
+
+    def _oom_killed(self) -> None:
+        self._end(OOM_KILLED)
 
     def _executed(self, execution: Execution, exit_status: ExitStatus) -> None:
         spec = self.spec
@@ -316,6 +344,8 @@ class WasmHttpHandler(ABC):
         self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
         self._limits = _limits(spec)
         self._instances = 0
+        assert task.cgroup is not None
+        self._cgroup = task.cgroup
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Make an instance, run the handler for real, answer with what it said."""
@@ -330,16 +360,17 @@ class WasmHttpHandler(ABC):
 
     def _serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         instantiate_ns = self._shim.runtime.instantiate.draw(self._rng)
-        waited_ns = yield from self._shim.services.machine.compute(instantiate_ns)
+        waited_ns = yield from self._cgroup.compute(instantiate_ns)
+        if self._is_gone():
+            return ConnectionRefused("connection reset by peer")
         began_ns = self._sim.now
         response, execution = yield from self._answer(request)
         called_ns = self._sim.now - began_ns
-        cpu_ns = self._spec.throttled(execution.cpu_ns)
-        core_wait_ns = yield from self._shim.services.machine.compute(cpu_ns)
+        core_wait_ns = yield from self._cgroup.compute(execution.cpu_ns)
         # What it waited for other services has passed already.
         if execution.sleep_ns > called_ns:
             yield self._sim.timeout(execution.sleep_ns - called_ns)
-        if self._exited.triggered:
+        if self._is_gone():
             return ConnectionRefused("connection reset by peer")
         if execution.stdout and not self.prints_answer:
             self._log.write("stdout", execution.stdout)
@@ -351,6 +382,9 @@ class WasmHttpHandler(ABC):
             instantiate_ns=instantiate_ns,
             execute_ns=self._sim.now - began_ns - core_wait_ns,
         )
+
+    def _is_gone(self) -> bool:
+        return self._exited.triggered
 
     @abstractmethod
     def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
@@ -464,26 +498,3 @@ def _limits(spec: TaskSpec) -> Limits:
     if spec.memory_limit_bytes:
         limits = replace(limits, memory_bytes=min(spec.memory_limit_bytes, MAX_MEMORY_BYTES))
     return limits
-
-
-def _timed_output(execution: Execution, spec: TaskSpec) -> Iterator[tuple[int, OutputChunk]]:
-    """Each piece of output with its virtual time, stretched by the quota as the whole run is."""
-    cpu_ns = execution.cpu_ns
-    slowdown_ns = spec.throttled(cpu_ns) - cpu_ns
-    for chunk in execution.output:
-        # Where between CPU and sleep a piece was written is not known; its share of the run is.
-        share = slowdown_ns * chunk.at_ns // execution.elapsed_ns if execution.elapsed_ns else 0
-        yield chunk.at_ns + share, chunk
-
-
-def container_status(execution: Execution) -> ExitStatus:
-    """What the kubelet is told: the module's own exit code, or 137 and why it was stopped."""
-    if execution.status is Status.EXITED:
-        reason = "Completed" if execution.exit_code == 0 else "Error"
-        return ExitStatus(exit_code=execution.exit_code & 0xFF, reason=reason)
-    reason = "OOMKilled" if execution.status is Status.OUT_OF_MEMORY else "Error"
-    trap = execution.trap
-    message = trap.message if trap is not None else execution.status.value
-    if trap is not None and trap.frames:
-        message = f"{message} at {' < '.join(trap.frames)}"
-    return ExitStatus(exit_code=FAILED_EXIT_CODE, reason=reason, message=message)

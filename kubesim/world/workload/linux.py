@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
@@ -20,6 +21,30 @@ from kubesim.world.workload.queue import RequestQueue
 RESET = "connection reset by peer"
 
 
+class CpuCgroup(Protocol):
+    """The container's cgroup, as far as a program uses it."""
+
+    def compute(self, cpu_ns: int) -> SimProcess[int]:
+        """Use so much CPU with one thread; returns how much longer than that it took."""
+        ...
+
+    def set_background(self, milli_cpu: int) -> None:
+        """Want so many thousandths of a core all the time, from now on."""
+        ...
+
+
+class MemoryOwner(Protocol):
+    """The process's memory."""
+
+    def allocate(self, memory_bytes: int) -> None:
+        """Take some; the kernel may kill the process for it."""
+        ...
+
+    def free(self, memory_bytes: int) -> None:
+        """Give some back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxProcessHooks:
     """What a process reaches outside itself.
@@ -27,15 +52,15 @@ class LinuxProcessHooks:
     Attributes:
         log: Takes its standard output.
         listen: Opens its socket when it is up; False when the address is taken.
-        throttled: Wall time of some CPU time under the container's quota.
-        compute: Holds a core of the node for that long; gives how long it was waited for.
+        cgroup: Where it computes.
+        memory: What it has in memory.
         call: Asks another Service; gives whether it answered well. ``None``: nobody ever does.
     """
 
     log: Callable[[bytes], None]
     listen: Callable[[], bool]
-    throttled: Callable[[int], int]
-    compute: Callable[[int], SimProcess[int]]
+    cgroup: CpuCgroup
+    memory: MemoryOwner
     call: Callable[[ServiceCall], SimProcess[bool]] | None = None
 
 
@@ -107,8 +132,7 @@ class LinuxProcess:
             if not has_worker:
                 return ConnectionRefused(RESET)
         began_ns = self._sim.now
-        cpu_ns = self._hooks.throttled(program.service.draw(self._rng))
-        waited_ns = yield from self._hooks.compute(cpu_ns)
+        waited_ns = yield from self._hooks.cgroup.compute(program.service.draw(self._rng))
         answered = True
         if program.calls and self._alive:
             answered = yield from self._call_others(program.calls)

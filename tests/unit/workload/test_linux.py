@@ -21,7 +21,8 @@ class Host:
         self.output: list[tuple[int, bytes]] = []
         self.listening_since: int | None = None
         self._port_free = port_free
-        machine = Machine(self.sim, cpu_millis=cores * 1000, memory_bytes=0)
+        self.machine = Machine(self.sim, cpu_millis=cores * 1000, memory_bytes=0)
+        cgroup = self.machine.kubepods.child("main")
         self.process = LinuxProcess(
             self.sim,
             program=program(**model),
@@ -29,8 +30,8 @@ class Host:
             hooks=LinuxProcessHooks(
                 log=lambda data: self.output.append((self.sim.now, data)),
                 listen=self._listen,
-                throttled=lambda cpu_ns: cpu_ns,
-                compute=machine.compute,
+                cgroup=cgroup,
+                memory=self.machine.memory.process(cgroup, component="app"),
             ),
         )
         self.sim.process(self.process.run())
@@ -91,12 +92,12 @@ def test_a_stopped_program_does_nothing_more() -> None:
 
 @pytest.mark.parametrize(
     ("workers", "cores", "ends_ms"),
-    [(1, 4, [1, 2, 3]), (2, 4, [1, 1, 2]), (3, 4, [1, 1, 1]), (3, 1, [1, 2, 3])],
+    [(1, 4, [1, 2, 3]), (2, 4, [1, 1, 2]), (3, 4, [1, 1, 1]), (3, 1, [3, 3, 3])],
 )
 def test_requests_wait_for_a_worker_and_a_core(
     workers: int, cores: int, ends_ms: list[int]
 ) -> None:
-    """Waiting and working are told apart, and add up."""
+    """Waiting and working are told apart, and add up; workers share the cores."""
     host = Host(workers=workers, cores=cores)
     answers = host.serve(3)
     host.sim.run_until(SECOND)

@@ -1,0 +1,108 @@
+"""What containerd remembers of a sandbox and of a container.
+
+A sandbox is a cgroup with the pause container in it, and a shim process outside: it belongs to the
+node, unless the pod's RuntimeClass declares an overhead, which makes room for it in the pod's cgroup.
+
+Mirrors: containerd internal/cri/store/sandbox, internal/cri/store/container.
+Departs: how much a shim needs does not depend on what it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kubesim.node.cri.messages import (
+    ContainerConfig,
+    ContainerStatus,
+    LinuxContainerResources,
+    LinuxPodSandboxConfig,
+    PodSandboxStatus,
+)
+from kubesim.node.machine import SHIM_OOM_SCORE_ADJ, Cgroup, Machine, Process, Resources
+from kubesim.node.shim import Shim, Task, TaskSpec
+from kubesim.wire.image import Program
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """A pod's sandbox."""
+
+    status: PodSandboxStatus
+    shim: Shim
+    cgroup: Cgroup
+    processes: tuple[Process, ...]
+    containers: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(
+        cls,
+        machine: Machine,
+        *,
+        status: PodSandboxStatus,
+        shim: Shim,
+        linux: LinuxPodSandboxConfig,
+    ) -> Sandbox:
+        """Make the pod's cgroup and start shim, zygote and pause."""
+        path = linux.cgroup_parent or f"/kubepods/besteffort/pod{status.metadata.uid}"
+        cgroup = machine.pod_cgroup(path, _resources(linux.resources))
+        outside = machine.system if linux.overhead is None else cgroup.child("shim")
+        shim_bytes = shim.pod_overhead_bytes - shim.zygote_bytes - shim.pause_bytes
+        processes = []
+        for component, where, size_bytes in (
+            ("shim", outside, shim_bytes),
+            ("zygote", outside, shim.zygote_bytes),
+            ("pause", cgroup.child("pause"), shim.pause_bytes),
+        ):
+            process = machine.memory.process(
+                where, component=component, oom_score_adj=SHIM_OOM_SCORE_ADJ
+            )
+            process.allocate(size_bytes)
+            processes.append(process)
+        return cls(status, shim, cgroup, tuple(processes))
+
+    def stop(self, machine: Machine) -> None:
+        """End them, and take the cgroup away."""
+        for process in self.processes:
+            process.exit()
+        machine.remove_pod_cgroup(self.cgroup)
+
+
+@dataclass(slots=True)
+class Container:
+    """A container: its task is its process, from the moment that it has one."""
+
+    status: ContainerStatus
+    task: Task
+    spec: TaskSpec
+
+
+def task_spec(sandbox: Sandbox, config: ContainerConfig, *, program: Program) -> TaskSpec:
+    """What the shim is told of a container."""
+    metadata = sandbox.status.metadata
+    return TaskSpec(
+        namespace=metadata.namespace,
+        pod=metadata.name,
+        uid=metadata.uid,
+        container=config.name,
+        attempt=config.attempt,
+        program=program,
+        ip=sandbox.status.ip,
+        command=config.command,
+        args=config.args,
+        envs=config.envs,
+        cgroup_parent=sandbox.cgroup.path,
+        cpu_shares=config.linux.cpu_shares,
+        cpu_quota=(config.linux.cpu_quota, config.linux.cpu_period),
+        memory_limit_bytes=config.linux.memory_limit_in_bytes,
+        oom_score_adj=config.linux.oom_score_adj,
+        ports=config.ports,
+    )
+
+
+def _resources(linux: LinuxContainerResources) -> Resources:
+    return Resources(
+        cpu_shares=linux.cpu_shares,
+        cpu_quota_us=linux.cpu_quota,
+        cpu_period_us=linux.cpu_period,
+        memory_limit_bytes=linux.memory_limit_in_bytes,
+    )
