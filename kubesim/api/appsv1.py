@@ -258,8 +258,6 @@ class DaemonSet(KubeObject):
 class ControllerRevision(KubeObject):
     """A kept state of a stateful set or daemon set."""
 
-    simulated: ClassVar[bool] = False
-
     api_version: Literal["apps/v1"] = "apps/v1"
     kind: Literal["ControllerRevision"] = "ControllerRevision"
     data: RawObject | None = None

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
-from kubesim.api.corev1 import Pod, Secret, Service
+from kubesim.api.appsv1 import ControllerRevision, Deployment, ReplicaSet, StatefulSet
+from kubesim.api.corev1 import PersistentVolumeClaim, Pod, Secret, Service
 from kubesim.api.discoveryv1 import EndpointSlice
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.spinv1alpha1 import SpinApp
@@ -21,10 +21,19 @@ from kubesim.controlplane.controllers.indexes import BY_OWNER, owner_uids
 from kubesim.sim import Sim, SimProcess
 
 WORKERS = 20  # --concurrent-gc-syncs
-OWNERS: tuple[type[KubeObject], ...] = (Deployment, ReplicaSet, StatefulSet, Service, SpinApp)
+OWNERS: tuple[type[KubeObject], ...] = (
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    Pod,
+    Service,
+    SpinApp,
+)
 DEPENDENTS: tuple[type[KubeObject], ...] = (
     Deployment,
     ReplicaSet,
+    ControllerRevision,
+    PersistentVolumeClaim,
     Pod,
     Service,
     EndpointSlice,

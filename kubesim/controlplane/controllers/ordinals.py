@@ -5,13 +5,12 @@ pods go from the highest number down, and that one thing is done at a time.
 
 Mirrors: pkg/controller/statefulset/stateful_set_control.go (updateStatefulSet),
 stateful_set_utils.go.
-Departs: revisions are not kept as ControllerRevision objects; their hash is FNV-1a over our own
-writing of the template. ``maxUnavailable`` and the retention policy of claims are not heeded.
+Departs: ``maxUnavailable`` is not heeded, as upstream does not by default (the feature gate
+MaxUnavailableStatefulSet is off).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ from kubesim.api.corev1 import (
     PodTemplateSpec,
     Volume,
 )
-from kubesim.api.metav1 import ObjectMeta, new_controller_ref
+from kubesim.api.metav1 import ObjectMeta, OwnerReference, new_controller_ref
 from kubesim.api.podutil import (
     get_pod_condition,
     is_pod_available,
@@ -35,7 +34,7 @@ from kubesim.sim.time import SECOND
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
 POD_INDEX_LABEL = "apps.kubernetes.io/pod-index"
 REVISION_LABEL = "controller-revision-hash"
-_SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+DELETE = "Delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,12 @@ class Step:
     Attributes:
         create: The numbers of the pods to create, ascending.
         delete: The pods to delete.
+        is_update: Whether a pod is deleted for the sake of its revision.
     """
 
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
+    is_update: bool = False
 
 
 @dataclass(slots=True)
@@ -121,7 +122,8 @@ def next_step(stateful_set: StatefulSet, pods: Pods, *, update: str, wall_ns: in
             delete.append(pod)
     if create or delete or stateful_set.spec.update_strategy.type == "OnDelete":
         return Step(tuple(create), tuple(delete))
-    return Step(delete=_outdated(stateful_set, pods, update))
+    outdated = _outdated(stateful_set, pods, update)
+    return Step(delete=outdated, is_update=bool(outdated))
 
 
 def _outdated(stateful_set: StatefulSet, pods: Pods, update: str) -> tuple[Pod, ...]:
@@ -146,6 +148,11 @@ def is_healthy(pod: Pod) -> bool:
 def is_available(pod: Pod, min_ready_seconds: int, wall_ns: int) -> bool:
     """Whether it has been so for long enough."""
     return is_healthy(pod) and is_pod_available(pod, min_ready_seconds, wall_ns)
+
+
+def is_long_enough_ready(pod: Pod, min_ready_seconds: int, wall_ns: int) -> bool:
+    """Whether it runs and has been ready for long enough, on its way out or not."""
+    return pod.status.phase == "Running" and is_pod_available(pod, min_ready_seconds, wall_ns)
 
 
 def next_available_in_ns(
@@ -187,18 +194,6 @@ def revision(pod: Pod) -> str:
     return pod.metadata.labels.get(REVISION_LABEL, "")
 
 
-def revision_of(stateful_set: StatefulSet) -> str:
-    """The name of the revision of the set's template."""
-    template = stateful_set.spec.template.model_dump(
-        mode="json", by_alias=True, exclude_unset=True
-    )
-    value = 0x811C9DC5  # FNV-1a, 32 bits
-    for byte in json.dumps(template, sort_keys=True, separators=(",", ":")).encode():
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    hashed = "".join(_SAFE_ALPHABET[ord(digit) % len(_SAFE_ALPHABET)] for digit in str(value))
-    return f"{stateful_set.name}-{hashed}"
-
-
 def pod_of(stateful_set: StatefulSet, number: int, template: PodTemplateSpec, name: str) -> Pod:
     """The pod of a number: the template with an identity.
 
@@ -233,6 +228,9 @@ def claims_of(stateful_set: StatefulSet, number: int) -> Sequence[PersistentVolu
     """The claims of a pod."""
     pod_name = f"{stateful_set.name}-{number}"
     labels = stateful_set.spec.selector.match_labels
+    policy = stateful_set.spec.persistent_volume_claim_retention_policy
+    goes = policy is not None and policy.when_deleted == DELETE
+    owner = new_controller_ref(stateful_set).replace(controller=None, block_owner_deletion=None)
     return [
         PersistentVolumeClaim(
             metadata=ObjectMeta(
@@ -240,11 +238,26 @@ def claims_of(stateful_set: StatefulSet, number: int) -> Sequence[PersistentVolu
                 namespace=stateful_set.namespace,
                 labels=template.metadata.labels.merge(labels),
                 annotations=template.metadata.annotations,
+                owner_references=(owner,) if goes else (),
             ),
             spec=template.spec,
         )
         for template in stateful_set.spec.volume_claim_templates
     ]
+
+
+def claims_go_with(stateful_set: StatefulSet, number: int) -> bool:
+    """Whether the claims of that number go when its pod is scaled away."""
+    policy = stateful_set.spec.persistent_volume_claim_retention_policy
+    first = start(stateful_set)
+    condemned = not first <= number < first + replicas(stateful_set)
+    return condemned and policy is not None and policy.when_scaled == DELETE
+
+
+def owned_by_pod(claim: PersistentVolumeClaim, pod: Pod) -> PersistentVolumeClaim:
+    """The claim as one that goes when its pod does, whatever else it belonged to."""
+    owner = OwnerReference(api_version="v1", kind="Pod", name=pod.name, uid=pod.uid)
+    return claim.replace(metadata=claim.metadata.replace(owner_references=(owner,)))
 
 
 def claim_name(template: PersistentVolumeClaim, pod_name: str) -> str:

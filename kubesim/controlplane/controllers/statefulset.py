@@ -1,26 +1,30 @@
 """The StatefulSet controller: numbered pods, each with a name that stays.
 
 Mirrors: pkg/controller/statefulset (stateful_set.go, stateful_set_control.go, stateful_pod_control.go).
-Departs: what ``ordinals`` departs in; orphaned pods are not adopted.
+Departs: what ``ordinals`` and ``history`` depart in; orphaned pods are not adopted; a claim's owner is
+set when it is made and when its pod is scaled away, not when the retention policy is changed.
 """
 
 from __future__ import annotations
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import StatefulSet, StatefulSetStatus
-from kubesim.api.corev1 import PersistentVolumeClaim, Pod, PodTemplateSpec
+from kubesim.api.appsv1 import ControllerRevision, StatefulSet, StatefulSetStatus
+from kubesim.api.corev1 import PersistentVolumeClaim, Pod
 from kubesim.api.podutil import is_pod_ready
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
+    Conflict,
     Controller,
     NotFound,
     Recorder,
     StatusError,
 )
-from kubesim.controlplane.controllers import ordinals
+from kubesim.controlplane.controllers import history, ordinals
+from kubesim.controlplane.controllers.consistency import ConsistencyStore
 from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
+from kubesim.controlplane.controllers.podcontrol import slow_start_batches
 from kubesim.facts import StartupPhaseEnded
 from kubesim.sim import Sim, SimProcess
 
@@ -33,8 +37,7 @@ class StatefulSetController(Controller):
     def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS)
         self._client = client
-        self._recorder = Recorder(sim, component="statefulset-controller")
-        self._templates: dict[str, dict[str, PodTemplateSpec]] = {}
+        self._recorder = Recorder(sim, component="statefulset-controller", client=client)
         self._wanted_since_ns: dict[str, int] = {}
         self._sets = client.informer(StatefulSet)
         self._sets.add_handler(self._set_changed)
@@ -42,41 +45,79 @@ class StatefulSetController(Controller):
         self._pods.add_index(BY_CONTROLLER, controller_uids)
         self._pods.add_handler(self._pod_changed)
         self._claims = client.informer(PersistentVolumeClaim)
+        self._revisions = client.informer(ControllerRevision)
+        self._revisions.add_index(BY_CONTROLLER, controller_uids)
+        self._consistency = ConsistencyStore(self._sets, self._pods, self._claims)
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Take the next step, and report."""
+        self._consistency.ensure_ready(key)
         stateful_set = self._sets.get(key)
         if stateful_set is None:
+            self._consistency.clear(key)
             self._wanted_since_ns.pop(key, None)
             return
         owned = self._pods.by_index(BY_CONTROLLER, stateful_set.uid)
-        update = ordinals.revision_of(stateful_set)
-        templates = self._templates.setdefault(stateful_set.uid, {})
-        templates[update] = stateful_set.spec.template
+        revisions = history.in_order(self._revisions.by_index(BY_CONTROLLER, stateful_set.uid))
+        update = yield from history.update_revision(
+            self._client, stateful_set, stateful_set.spec.template, revisions
+        )
+        named = stateful_set.status.current_revision
+        current = next((one for one in revisions if one.name == named), update)
+        refusal, updating = None, 0
         if stateful_set.metadata.deletion_timestamp is None:
             pods = ordinals.Pods.of(stateful_set, owned)
-            step = ordinals.next_step(stateful_set, pods, update=update, wall_ns=self._sim.wall_ns)
-            creations = [
-                self._sim.process(self._create(stateful_set, number, update))
-                for number in step.create
+            wall_ns = self._sim.wall_ns
+            step = ordinals.next_step(stateful_set, pods, update=update.name, wall_ns=wall_ns)
+            refusal = yield from self._take(stateful_set, step, current, update)
+            updating = int(step.is_update)
+        yield from self._update_status(
+            stateful_set, owned, current=current.name, update=update.name, updating=updating
+        )
+        if refusal is not None:
+            raise refusal
+        live = {current.name, update.name, *map(ordinals.revision, owned)}
+        limit = stateful_set.spec.revision_history_limit
+        yield from history.truncate(self._client, revisions, live=live, limit=limit)
+
+    def _take(
+        self,
+        stateful_set: StatefulSet,
+        step: ordinals.Step,
+        current: ControllerRevision,
+        update: ControllerRevision,
+    ) -> SimProcess[StatusError | None]:
+        """Create and delete; pods that come at once come in batches of 1, 2, 4, ..."""
+        remaining = list(step.create)
+        for size in slow_start_batches(len(step.create)):
+            batch = [
+                self._sim.process(self._create(stateful_set, number, current, update))
+                for number in remaining[:size]
             ]
-            for pod in step.delete:
-                yield from self._delete(stateful_set, pod)
-            if creations:
-                yield self._sim.all_of(creations)
-            refusals = [process.value for process in creations if process.value is not None]
+            del remaining[:size]
+            yield self._sim.all_of(batch)
+            refusals: list[StatusError] = [p.value for p in batch if p.value is not None]
             if refusals:
-                raise refusals[0]
-        yield from self._update_status(stateful_set, owned, update)
+                return refusals[0]
+        going = [self._sim.process(self._delete(stateful_set, pod)) for pod in step.delete]
+        if going:
+            yield self._sim.all_of(going)
+        refused: list[StatusError] = [p.value for p in going if p.value is not None]
+        return refused[0] if refused else None
 
     def _create(
-        self, stateful_set: StatefulSet, number: int, update: str
+        self,
+        stateful_set: StatefulSet,
+        number: int,
+        current: ControllerRevision,
+        update: ControllerRevision,
     ) -> SimProcess[StatusError | None]:
         """Create a pod and the claims that it lacks; returns the refusal."""
-        name = self._revision_for(stateful_set, number, update)
-        template = self._templates[stateful_set.uid][name]
-        pod = ordinals.pod_of(stateful_set, number, template, name)
+        revision = self._revision_for(stateful_set, number, current, update)
+        is_update = revision.name == update.name
+        template = stateful_set.spec.template if is_update else history.template_of(revision)
+        pod = ordinals.pod_of(stateful_set, number, template, revision.name)
         try:
             for claim in ordinals.claims_of(stateful_set, number):
                 if self._claims.get(claim.key) is None:
@@ -85,12 +126,13 @@ class StatefulSetController(Controller):
         except StatusError as error:
             if not isinstance(error, AlreadyExists):
                 message = (
-                    f"create Pod {pod.name} in StatefulSet {stateful_set.name} failed error: "
+                    f"Create Pod {pod.name} in StatefulSet {stateful_set.name} failed error: "
                     f"{error.message}"
                 )
                 self._recorder.warning(stateful_set, "FailedCreate", message)
             return error
-        message = f"create Pod {pod.name} in StatefulSet {stateful_set.name} successful"
+        self._consistency.wrote(stateful_set.key, created)
+        message = f"Create Pod {pod.name} in StatefulSet {stateful_set.name} successful"
         self._recorder.normal(stateful_set, "SuccessfulCreate", message)
         self._sim.emit(
             StartupPhaseEnded(
@@ -110,67 +152,102 @@ class StatefulSetController(Controller):
         except AlreadyExists:
             return
 
-    def _delete(self, stateful_set: StatefulSet, pod: Pod) -> SimProcess[None]:
+    def _delete(self, stateful_set: StatefulSet, pod: Pod) -> SimProcess[StatusError | None]:
+        """Delete a pod; returns the refusal. Claims that should go with it then belong to it."""
         try:
+            yield from self._release_claims(stateful_set, pod)
             yield from self._client.delete(Pod, pod.key, uid=pod.uid)
         except NotFound:
-            return
-        message = f"delete Pod {pod.name} in StatefulSet {stateful_set.name} successful"
+            return None
+        except StatusError as error:
+            message = (
+                f"Delete Pod {pod.name} in StatefulSet {stateful_set.name} failed error: "
+                f"{error.message}"
+            )
+            self._recorder.warning(stateful_set, "FailedDelete", message)
+            return error
+        message = f"Delete Pod {pod.name} in StatefulSet {stateful_set.name} successful"
         self._recorder.normal(stateful_set, "SuccessfulDelete", message)
+        return None
 
-    def _revision_for(self, stateful_set: StatefulSet, number: int, update: str) -> str:
+    def _release_claims(self, stateful_set: StatefulSet, pod: Pod) -> SimProcess[None]:
+        number = ordinals.ordinal(pod)
+        if number is None or not ordinals.claims_go_with(stateful_set, number):
+            return
+        for claim in ordinals.claims_of(stateful_set, number):
+            if self._claims.get(claim.key) is not None:
+                yield from self._client.patch(
+                    PersistentVolumeClaim,
+                    claim.key,
+                    lambda found: ordinals.owned_by_pod(found, pod),
+                )
+
+    def _revision_for(
+        self,
+        stateful_set: StatefulSet,
+        number: int,
+        current: ControllerRevision,
+        update: ControllerRevision,
+    ) -> ControllerRevision:
         """The revision that a new pod of that number should have."""
         lowest = ordinals.start(stateful_set) + ordinals.partition(stateful_set)
-        current = stateful_set.status.current_revision
         rolls = stateful_set.spec.update_strategy.type != "OnDelete"
-        if rolls and number < lowest and current in self._templates[stateful_set.uid]:
-            return current
-        return update
+        return current if rolls and number < lowest else update
 
     def _update_status(
-        self, stateful_set: StatefulSet, owned: tuple[Pod, ...], update: str
+        self,
+        stateful_set: StatefulSet,
+        owned: tuple[Pod, ...],
+        *,
+        current: str,
+        update: str,
+        updating: int,
     ) -> SimProcess[None]:
-        status = self._status(stateful_set, owned, update)
+        status = self._status(stateful_set, owned, current, update)
+        status = status.replace(current_replicas=(status.current_replicas or 0) - updating)
+        status = _completed(stateful_set, status)
         if status != stateful_set.status:
             try:
-                yield from self._client.update_status(stateful_set.replace(status=status))
+                updated = yield from self._client.update_status(
+                    stateful_set.replace(status=status)
+                )
+            except Conflict:
+                fresh = yield from self._client.get(StatefulSet, stateful_set.key)
+                updated = yield from self._client.update_status(fresh.replace(status=status))
             except NotFound:
                 return
+            self._consistency.wrote(stateful_set.key, updated)
         soon_ns = ordinals.next_available_in_ns(stateful_set, owned, wall_ns=self._sim.wall_ns)
         if soon_ns is not None:
             self.queue.add_after(stateful_set.key, soon_ns)
 
     def _status(
-        self, stateful_set: StatefulSet, owned: tuple[Pod, ...], update: str
+        self, stateful_set: StatefulSet, owned: tuple[Pod, ...], current: str, update: str
     ) -> StatefulSetStatus:
         min_ready, wall_ns = stateful_set.spec.min_ready_seconds or 0, self._sim.wall_ns
-        current = stateful_set.status.current_revision or update
         staying = [pod for pod in owned if pod.metadata.deletion_timestamp is None]
         revisions = [ordinals.revision(pod) for pod in staying]
-        ready = sum(pod.status.phase == "Running" and is_pod_ready(pod) for pod in owned)
-        updated = revisions.count(update)
-        on_current = revisions.count(current)
-        rolls = stateful_set.spec.update_strategy.type != "OnDelete"
-        if rolls and updated == len(owned) == ready:
-            current, on_current = update, updated
         return StatefulSetStatus(
             observed_generation=stateful_set.metadata.generation,
             replicas=len(owned),
-            ready_replicas=ready,
-            current_replicas=on_current,
-            updated_replicas=updated,
+            ready_replicas=sum(
+                pod.status.phase == "Running" and is_pod_ready(pod) for pod in owned
+            ),
+            current_replicas=revisions.count(current),
+            updated_replicas=revisions.count(update),
             current_revision=current,
             update_revision=update,
             collision_count=0,
-            available_replicas=sum(ordinals.is_available(p, min_ready, wall_ns) for p in owned),
+            available_replicas=sum(
+                ordinals.is_long_enough_ready(p, min_ready, wall_ns) for p in owned
+            ),
         )
 
     def _set_changed(self, old: StatefulSet | None, new: StatefulSet | None) -> None:
         changed = new or old
         assert changed is not None
-        if new is None:
-            self._templates.pop(changed.uid, None)
-        elif old is None or ordinals.replicas(old) != ordinals.replicas(new):
+        resized = old is None or new is None or ordinals.replicas(old) != ordinals.replicas(new)
+        if new is not None and resized:
             self._wanted_since_ns[changed.key] = self._sim.now
         self.queue.add(changed.key)
 
@@ -181,3 +258,14 @@ class StatefulSetController(Controller):
         if owner is None or owner.kind != "StatefulSet":
             return
         self.queue.add(f"{pod.namespace}/{owner.name}")
+
+
+def _completed(stateful_set: StatefulSet, status: StatefulSetStatus) -> StatefulSetStatus:
+    """The status, which at the end of a rolling update calls the new revision the current one."""
+    total = ordinals.replicas(stateful_set)
+    counts = (status.updated_replicas, status.ready_replicas, status.replicas)
+    if stateful_set.spec.update_strategy.type == "OnDelete" or counts != (total, total, total):
+        return status
+    return status.replace(
+        current_replicas=status.updated_replicas, current_revision=status.update_revision
+    )
