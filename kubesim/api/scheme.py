@@ -276,6 +276,7 @@ KUBERNETES = Scheme(
 """The kinds of Kubernetes that kubesim knows."""
 
 _SPIN = "kubesim.api.spinv1alpha1"
+_KARPENTER = "kubesim.api.karpenterv1"
 
 SCHEME = KUBERNETES.extended(
     (
@@ -305,6 +306,33 @@ SCHEME = KUBERNETES.extended(
                 Column("Nodes", ".status.nodes"),
             ),
         ),
+        Resource(
+            "karpenter.sh/v1",
+            "NodePool",
+            "nodepools",
+            _KARPENTER,
+            namespaced=False,
+            columns=(
+                Column("NodeClass", ".spec.template.spec.nodeClassRef.name"),
+                Column("Weight", ".spec.weight", wide=True),
+            ),
+        ),
+        Resource(
+            "karpenter.sh/v1",
+            "NodeClaim",
+            "nodeclaims",
+            _KARPENTER,
+            namespaced=False,
+            columns=(Column("Node", ".status.nodeName"),),
+        ),
+        Resource(
+            "karpenter.k8s.aws/v1",
+            "EC2NodeClass",
+            "ec2nodeclasses",
+            _KARPENTER,
+            namespaced=False,
+            short_names=("ec2nc", "ec2ncs"),
+        ),
     )
 )
-"""The same, and the custom resources of SpinKube."""
+"""The same, and the custom resources of SpinKube and Karpenter."""

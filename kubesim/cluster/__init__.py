@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kubesim.cluster.config import ClusterConfig, NodeConfig, PoolConfig
+    from kubesim.cluster.config import ClusterConfig, KarpenterConfig, NodeConfig, PoolConfig
     from kubesim.cluster.simulation import Simulation
 
-__all__ = ["ClusterConfig", "NodeConfig", "PoolConfig", "Simulation"]
+__all__ = ["ClusterConfig", "KarpenterConfig", "NodeConfig", "PoolConfig", "Simulation"]
 
 
 def __getattr__(name: str) -> Any:

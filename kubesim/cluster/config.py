@@ -96,6 +96,22 @@ class PoolConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KarpenterConfig:
+    """What Karpenter can buy.
+
+    Attributes:
+        machines: A node of each machine type, but for its name, pool and zone, at its on-demand
+            price.
+        spot_prices: By machine type, billionths of a dollar an hour.
+        zones: The zones that there are.
+    """
+
+    machines: tuple[NodeConfig, ...]
+    spot_prices: Mapping[str, int]
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:
     """A cluster and its world.
 
@@ -114,6 +130,7 @@ class ClusterConfig:
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
         cluster_autoscaler: Flags of the Cluster Autoscaler; ``None`` where it does not run.
+        karpenter: What Karpenter can buy; ``None`` where it does not run.
         cloud_capacity: How many instances of a machine type (or ``type/spot``) there are.
         spot_interruption_ns: Mean time until the cloud takes a spot instance back, if not the
             preset's.
@@ -133,6 +150,7 @@ class ClusterConfig:
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
     cluster_autoscaler: ClusterAutoscalerOptions | None = None
+    karpenter: KarpenterConfig | None = None
     cloud_capacity: Mapping[str, int] = field(default_factory=dict)
     spot_interruption_ns: int | None = None
 

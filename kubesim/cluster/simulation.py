@@ -19,6 +19,7 @@ from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
+from kubesim.cluster.karpentercloud import KarpenterCloud
 from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.nodegroups import PoolGroup
 from kubesim.cluster.requests import Requests
@@ -31,6 +32,7 @@ from kubesim.cluster.spinkube import (
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
+from kubesim.controlplane.autoscaler.karpenter import Karpenter
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -57,6 +59,7 @@ INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease"
 KCM_LIMITS = (20.0, 30)
 SCHEDULER_LIMITS = (50.0, 100)
 CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
+KARPENTER_LIMITS = (200.0, 300)
 KUBECTL_LIMITS = (50.0, 300)
 NO_LIMITS = (0.0, 0)
 
@@ -304,6 +307,15 @@ class Simulation:
                     if pool.max_size is not None
                 ],
                 options=options,
+                scheduler=config.scheduler.config,
+                registry=config.scheduler.registry,
+            )
+
+        if config.karpenter is not None:
+            self._karpenter = Karpenter(
+                self.sim,
+                client=self._client("karpenter", KARPENTER_LIMITS),
+                cloud=KarpenterCloud(self.fleet, config.karpenter),
                 scheduler=config.scheduler.config,
                 registry=config.scheduler.registry,
             )

@@ -17,6 +17,7 @@ from typing import Any
 from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.corev1 import Pod, PodSpec
+from kubesim.api.karpenterv1 import NodePool
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
 from kubesim.api.scheme import SCHEME
@@ -44,7 +45,7 @@ from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec,
 from kubesim.scenario.images import ImageLoader
 from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
-from kubesim.scenario.nodes import nodes_of, pools_of, step_problems
+from kubesim.scenario.nodes import karpenter_config, nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.scenario.traffic import TrafficLoader
 from kubesim.share import share_path
@@ -101,6 +102,7 @@ class LoadedScenario:
             preset=self.preset,
             nodes=nodes_of(pools),
             pools=pools,
+            karpenter=karpenter_config(spec, self.preset) if self.has_karpenter else None,
             cluster_autoscaler=cluster_autoscaler_options(spec),
             cloud_capacity=spec.cloud.capacity,
             spot_interruption_ns=spec.cloud.spot_interruption,
@@ -117,6 +119,11 @@ class LoadedScenario:
     def applied(self) -> tuple[Manifest, ...]:
         """Everything that is ever applied, in order."""
         return (*self.manifests, *(m for step in self.steps.values() for m in step))
+
+    @property
+    def has_karpenter(self) -> bool:
+        """Whether Karpenter runs: some manifest is a pool of its."""
+        return any(isinstance(manifest.obj, NodePool) for manifest in self.applied)
 
     @property
     def has_spinkube(self) -> bool:

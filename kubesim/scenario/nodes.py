@@ -9,11 +9,12 @@ Departs: a machine type's local disk is 100Gi.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import MachineType, Preset, load_machines
-from kubesim.cluster import NodeConfig, PoolConfig
+from kubesim.cluster import KarpenterConfig, NodeConfig, PoolConfig
 from kubesim.cluster.shims import KNOWN_SHIMS, known_handlers, runs_wasm
 from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.errors import InputError, Problem
@@ -117,6 +118,21 @@ def _problems(spec: ScenarioSpec, document: Document) -> Iterator[Problem]:
 def _guess(word: str, choices: list[str]) -> str:
     near = closest(word, choices)
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(choices)}"
+
+
+def karpenter_config(spec: ScenarioSpec, preset: Preset) -> KarpenterConfig:
+    """What Karpenter can buy: every machine type of the price book."""
+    machines = load_machines()
+    percent = preset.cloud.spot_price_percent.value
+    nodes = []
+    for name in machines:
+        pool = NodePool(name="karpenter", count=0, machine=name)
+        nodes.append(replace(_pool(pool, percent).template, labels=FrozenMap()))
+    return KarpenterConfig(
+        machines=tuple(node for node in nodes if machines[node.machine].provider == "aws"),
+        spot_prices={name: m.spot_price_nano_usd(percent) for name, m in machines.items()},
+        zones=spec.cloud.zones,
+    )
 
 
 def _pool(pool: NodePool, spot_percent: int) -> PoolConfig:

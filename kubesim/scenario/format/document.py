@@ -44,10 +44,14 @@ class CloudSpec(ScenarioModel):
     Attributes:
         capacity: How many instances there are of a machine type (``m5.large``) or of its spot
             instances (``m5.large/spot``); any number of those that are not listed.
+        zones: Zones in which Karpenter buys.
         spot_interruption: Mean time until a spot instance is taken back, instead of the preset's.
     """
 
     capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    zones: tuple[str, ...] = Field(
+        default=("us-east-1a", "us-east-1b", "us-east-1c"), min_length=1
+    )
     spot_interruption: Span | None = Field(default=None, gt=0)
 
 
