@@ -3,7 +3,7 @@
 Mirrors: staging/src/k8s.io/api/policy/v1/types.go.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.intstr import IntOrString
@@ -34,8 +34,6 @@ class PodDisruptionBudgetStatus(KubeModel):
 
 class PodDisruptionBudget(KubeObject):
     """How many pods of a set may be disrupted at the same time."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["policy/v1"] = "policy/v1"
     kind: Literal["PodDisruptionBudget"] = "PodDisruptionBudget"

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kubesim.cluster.config import ClusterConfig, KarpenterConfig, NodeConfig, PoolConfig
+    from kubesim.cluster.draining import DrainOptions
     from kubesim.cluster.simulation import Simulation
 
-__all__ = ["ClusterConfig", "KarpenterConfig", "NodeConfig", "PoolConfig", "Simulation"]
+__all__ = [
+    "ClusterConfig",
+    "DrainOptions",
+    "KarpenterConfig",
+    "NodeConfig",
+    "PoolConfig",
+    "Simulation",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from kubesim.cluster.simulation import Simulation  # noqa: PLC0415
 
         return Simulation
+    if name == "DrainOptions":
+        from kubesim.cluster.draining import DrainOptions  # noqa: PLC0415
+
+        return DrainOptions
     if name in __all__:
         from kubesim.cluster import config  # noqa: PLC0415
 

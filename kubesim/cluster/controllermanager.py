@@ -11,6 +11,7 @@ from typing import Protocol
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.controllers import (
     DeploymentController,
+    DisruptionController,
     EndpointSliceController,
     GarbageCollector,
     JobController,
@@ -37,6 +38,7 @@ CONTROLLERS: tuple[tuple[str, StartController], ...] = (
     ("replicaset-controller", ReplicaSetController),
     ("statefulset-controller", StatefulSetController),
     ("job-controller", JobController),
+    ("disruption-controller", DisruptionController),
     ("endpointslice-controller", EndpointSliceController),
     ("generic-garbage-collector", GarbageCollector),
     ("taint-eviction-controller", TaintEvictionController),

@@ -13,10 +13,11 @@ from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Namespace, Node, Pod
-from kubesim.api.metav1 import KubeObject, ObjectMeta, controller_of
+from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
+from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions, cordoned, evict, pods_to_evict
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.karpentercloud import KarpenterCloud
@@ -150,10 +151,10 @@ class Simulation:
 
         self.sim.process(self._refusable(self._user.patch(kind, key, change), kind, key))
 
-    def drain(self, node_name: str) -> None:
-        """Begin to cordon a node and to delete its pods, as ``kubectl drain`` does."""
+    def drain(self, node_name: str, options: DrainOptions = DEFAULT_DRAIN) -> None:
+        """Begin to cordon a node and to evict its pods, as ``kubectl drain`` does."""
         self.sim.emit(StepTaken(verb="drain", subject=node_name))
-        self.sim.process(self._refusable(self._drain(node_name), Node, node_name))
+        self.sim.process(self._refusable(self._drain(node_name, options), Node, node_name))
 
     def fail_node(self, node_name: str) -> None:
         """A node goes down at once and stays down."""
@@ -352,17 +353,35 @@ class Simulation:
                 )
             )
 
-    def _drain(self, node_name: str) -> SimProcess[None]:
-        def cordon(node: Node) -> Node:
-            return node.replace(spec=node.spec.replace(unschedulable=True))
+    def _drain(self, node_name: str, options: DrainOptions) -> SimProcess[None]:
+        yield from self._user.patch(Node, node_name, cordoned)
+        there = [pod for pod in self.apiserver.list(Pod) if pod.spec.node_name == node_name]
+        pods, problems = pods_to_evict(there, options)
+        if problems:
+            self._refuse(Node, node_name, "DrainError", "; ".join(problems))
+            return
+        for pod in pods:
+            self.sim.process(
+                evict(
+                    self.sim,
+                    client=self._user,
+                    pod=pod,
+                    options=options,
+                    refused=self._eviction_refused,
+                )
+            )
 
-        yield from self._user.patch(Node, node_name, cordon)
-        for pod in self.apiserver.list(Pod):
-            owner = controller_of(pod)
-            of_daemon_set = owner is not None and owner.kind == "DaemonSet"
-            if pod.spec.node_name == node_name and not of_daemon_set:
-                deletion = self._user.delete(Pod, pod.key, uid=pod.uid)
-                yield from self._refusable(deletion, Pod, pod.key)
+    def _eviction_refused(self, pod: Pod, error: StatusError) -> None:
+        said = " ".join([error.message, *(cause.message for cause in error.causes)])
+        self._refuse(Pod, pod.key, error.reason, said)
+
+    def _refuse(self, kind: type[KubeObject], key: str, reason: str, message: str) -> None:
+        namespace, _, name = key.rpartition("/")
+        self.sim.emit(
+            ObjectRefused(
+                kind=kind.__name__, namespace=namespace, name=name, reason=reason, message=message
+            )
+        )
 
 
 def _pods_call(config: ClusterConfig) -> bool:

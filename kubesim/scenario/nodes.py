@@ -67,7 +67,7 @@ def step_problems(
             suggestion=_guess(step.add_node, list(pools)),
         )
     for verb, node in (
-        ("drain", step.drain),
+        ("drain", step.drain.node if step.drain is not None else None),
         ("failNode", step.fail_node),
         ("removeNode", step.remove_node),
         ("interruptNode", step.interrupt_node),

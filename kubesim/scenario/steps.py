@@ -7,9 +7,9 @@ from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.scheme import SCHEME
-from kubesim.cluster import Simulation
+from kubesim.cluster import DrainOptions, Simulation
 from kubesim.manifests import Manifest
-from kubesim.scenario.format import Step, Target
+from kubesim.scenario.format import Drain, Step, Target
 
 SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
     "Deployment": Deployment,
@@ -43,8 +43,16 @@ def _scale(simulation: Simulation, target: Any, _: Sequence[Manifest]) -> None:
     simulation.scale(SCALABLE[target.kind], _key(target, namespaced=True), target.replicas)
 
 
-def _drain(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
-    simulation.drain(node)
+def _drain(simulation: Simulation, drain: Drain, _: Sequence[Manifest]) -> None:
+    options = DrainOptions(
+        ignore_daemon_sets=drain.ignore_daemon_sets,
+        delete_empty_dir_data=drain.delete_empty_dir_data,
+        force=drain.force,
+        grace_period_seconds=drain.grace_period,
+        timeout_ns=drain.timeout,
+        disable_eviction=drain.disable_eviction,
+    )
+    simulation.drain(drain.node, options)
 
 
 def _fail_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:

@@ -5,18 +5,41 @@ Mirrors: staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go; wording as cl
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from typing_extensions import override
 
 
+class StatusCause(NamedTuple):
+    """One of the causes in the details of an error."""
+
+    reason: str
+    message: str
+
+
 class StatusError(Exception):
-    """An API error: an HTTP code, a machine-readable reason and a message."""
+    """An API error: an HTTP code, a machine-readable reason and a message.
+
+    Attributes:
+        message: What is wrong, for people.
+        causes: The details, if there are any.
+        retry_after_seconds: When the server says that it is worth another try.
+    """
 
     code = 500
     reason = "InternalError"
 
-    def __init__(self, message: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        causes: tuple[StatusCause, ...] = (),
+        retry_after_seconds: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.causes = causes
+        self.retry_after_seconds = retry_after_seconds
 
     @override
     def __str__(self) -> str:
@@ -56,6 +79,20 @@ class Invalid(StatusError):  # noqa: N818
 
     code = 422
     reason = "Invalid"
+
+
+class TooManyRequests(StatusError):  # noqa: N818
+    """Not now; for an eviction: the disruption budget does not allow it."""
+
+    code = 429
+    reason = "TooManyRequests"
+
+
+class SeveralBudgets(StatusError):  # noqa: N818
+    """More than one disruption budget covers the pod: a failure without a reason."""
+
+    code = 500
+    reason = ""
 
 
 def not_found(resource: str, name: str) -> NotFound:

@@ -1,4 +1,4 @@
-"""The API server's verbs: create, get, list, update, update of the status, bind, delete, watch.
+"""The API server's verbs: create, get, list, update (of the status), bind, evict, delete, watch.
 
 Every verb is one atomic step at the instant it is called; what a call costs on the way is the
 client's affair. A write goes: defaulting, admission, validation, registry strategy, store. A write
@@ -16,9 +16,10 @@ from kubesim.api.corev1 import Namespace, Pod, PodCondition, Service
 from kubesim.api.defaults import set_defaults
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.podutil import set_pod_condition
+from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
-from kubesim.controlplane.apiserver import errors, registry
+from kubesim.controlplane.apiserver import errors, eviction, registry
 from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin, Webhook
 from kubesim.controlplane.apiserver.resources import is_namespaced, kind_name, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
@@ -206,6 +207,32 @@ class APIServer:
             self._removed(gone)
         elif going is not obj:
             self._written("delete", self.store.put(going))
+
+    def evict(
+        self, key: str, *, grace_period_seconds: int | None = None, dry_run: bool = False
+    ) -> None:
+        """The ``eviction`` subresource: delete a pod if its disruption budget allows it.
+
+        Args:
+            key: The pod's key.
+            grace_period_seconds: The grace period to use instead of the pod's own.
+            dry_run: Whether only the answer is wanted.
+
+        Raises:
+            NotFound: If the pod is gone.
+            TooManyRequests: If its budget allows no disruption now.
+            SeveralBudgets: If it has more than one budget.
+        """
+        pod = self.get(Pod, key)
+        if not eviction.needs_no_budget(pod):
+            budget = eviction.budget_of(pod, self.list(PodDisruptionBudget))
+            if budget is not None and not eviction.may_go_unhealthy(pod, budget):
+                spent = eviction.spent(budget, pod.name, wall_ns=self._sim.wall_ns)
+                if not dry_run:
+                    self.update_status(spent)
+        if not dry_run:
+            self.update_status(eviction.disrupted(pod, wall_ns=self._sim.wall_ns))
+            self.delete(Pod, key, grace_period_seconds=grace_period_seconds)
 
     def _mutated(self, obj: K) -> K:
         """The object as its mutating webhook leaves it."""

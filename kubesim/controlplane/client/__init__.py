@@ -14,6 +14,7 @@ from kubesim.controlplane.apiserver.errors import (
     Invalid,
     NotFound,
     StatusError,
+    TooManyRequests,
 )
 from kubesim.controlplane.client.client import Client, ClientConfig
 from kubesim.controlplane.client.controller import Controller
@@ -33,5 +34,6 @@ __all__ = [
     "NotFound",
     "Recorder",
     "StatusError",
+    "TooManyRequests",
     "WorkQueue",
 ]

@@ -132,6 +132,16 @@ class Client:
         """Reserve the next request; returns how many nanoseconds from now it may be sent."""
         return self._limiter.reserve(self._sim.now)
 
+    def evict(
+        self, key: str, *, grace_period_seconds: int | None = None, dry_run: bool = False
+    ) -> SimProcess[None]:
+        """Delete a pod if its disruption budget allows it; may meet ``TooManyRequests``."""
+        return self._request(
+            lambda: self._apiserver.evict(
+                key, grace_period_seconds=grace_period_seconds, dry_run=dry_run
+            )
+        )
+
     def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
         wait_ns = self.take_token()
         yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))

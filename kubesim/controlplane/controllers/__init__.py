@@ -8,6 +8,7 @@ Mirrors: pkg/controller, cmd/kube-controller-manager.
 
 from kubesim.controlplane.controllers.cloudnodelifecycle import CloudNodeLifecycleController
 from kubesim.controlplane.controllers.deployment import DeploymentController
+from kubesim.controlplane.controllers.disruption import DisruptionController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
@@ -19,6 +20,7 @@ from kubesim.controlplane.controllers.tainteviction import TaintEvictionControll
 __all__ = [
     "CloudNodeLifecycleController",
     "DeploymentController",
+    "DisruptionController",
     "EndpointSliceController",
     "GarbageCollector",
     "JobController",

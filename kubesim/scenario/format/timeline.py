@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from kubesim.scenario.format.values import ScenarioModel, Span
@@ -22,6 +24,32 @@ class ScaleTarget(Target):
     replicas: int = Field(ge=0)
 
 
+class Drain(ScenarioModel):
+    """A node to empty, with the flags of ``kubectl drain``; its name alone will do.
+
+    Attributes:
+        node: The node.
+        ignore_daemon_sets: ``--ignore-daemonsets``: leave their pods; else refuse to drain.
+        delete_empty_dir_data: ``--delete-emptydir-data``: take pods with such a volume, too.
+        force: ``--force``: take pods that no controller replaces, too.
+        disable_eviction: ``--disable-eviction``: delete, and ask no disruption budget.
+        grace_period: ``--grace-period``: in the place of the pods' own.
+        timeout: ``--timeout``: when to give up.
+    """
+
+    node: str
+    ignore_daemon_sets: bool = True
+    delete_empty_dir_data: bool = True
+    force: bool = True
+    disable_eviction: bool = False
+    grace_period: int | None = Field(default=None, ge=0)
+    timeout: Span | None = None
+
+
+def _by_name(value: object) -> object:
+    return {"node": value} if isinstance(value, str) else value
+
+
 class Step(ScenarioModel):
     """Something that happens at a time; exactly one of the verbs.
 
@@ -30,7 +58,7 @@ class Step(ScenarioModel):
         apply: Manifests to apply: a file or folder, relative to the scenario.
         delete: An object to delete.
         scale: A workload to scale.
-        drain: A node to cordon and to empty.
+        drain: A node to cordon and to empty, its pods' disruption budgets permitting.
         fail_node: A node that goes down and stays down.
         add_node: A pool that gets one more node, from the cloud.
         remove_node: A node whose instance is ended at the cloud.
@@ -41,7 +69,9 @@ class Step(ScenarioModel):
     apply: str | None = None
     delete: Target | None = None
     scale: ScaleTarget | None = None
-    drain: str | None = None
+    drain: Annotated[
+        Drain | None, BeforeValidator(_by_name, json_schema_input_type=Drain | str | None)
+    ] = None
     fail_node: str | None = None
     add_node: str | None = None
     remove_node: str | None = None
