@@ -6,9 +6,10 @@ presets: two values from different sources are two presets.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -20,7 +21,7 @@ from kubesim.calibration.number import (
     RateNumber,
 )
 from kubesim.errors import InputError, Problem
-from kubesim.manifests import read_paths, validate
+from kubesim.manifests import Document, read_paths, validate
 from kubesim.share import share_path
 
 
@@ -150,12 +151,18 @@ class ProgramNumbers(CalibrationModel):
 
 
 class Preset(CalibrationModel):
-    """One coherent set of numbers."""
+    """One coherent set of numbers.
+
+    Attributes:
+        extends: The preset from which it takes over what it does not say itself. A number is taken
+            over or replaced whole, with its source.
+    """
 
     api_version: Literal["kubesim.dev/v1alpha1"] = Field(alias="apiVersion")
     kind: Literal["Preset"]
     name: str
     description: str
+    extends: str | None = None
     apiserver: APIServerNumbers
     scheduler: SchedulerNumbers
     kubelet: KubeletNumbers
@@ -189,7 +196,28 @@ def load_preset(name: str) -> Preset:
         raise InputError(
             Problem(message=f'there is no preset "{name}"', suggestion=f"there are: {known}")
         )
+    return validate(_whole(path, ()), Preset)
+
+
+def _whole(path: Path, below: tuple[Path, ...]) -> Document:
+    """The document of a preset, with what it takes over from the one it extends."""
     documents = read_paths([path])
     if len(documents) != 1:
         raise InputError(Problem(message="a preset is one document", file=str(path)))
-    return validate(documents[0], Preset)
+    document = documents[0]
+    extended = document.data.get("extends") if isinstance(document.data, dict) else None
+    if extended is None:
+        return document
+    base = share_path("models") / "presets" / f"{extended}.yaml"
+    if not isinstance(extended, str) or not base.is_file() or base in (path, *below):
+        hint = f"there are: {', '.join(preset_names())}"
+        message = f"there is no preset {extended!r} to extend"
+        raise InputError(document.problem(message, ("extends",), suggestion=hint))
+    return replace(document, data=_merged(_whole(base, (path, *below)).data, document.data))
+
+
+def _merged(base: Any, own: Any) -> Any:
+    """A section is completed, a number is replaced: a value and its source belong together."""
+    if not isinstance(base, dict) or not isinstance(own, dict) or "value" in own:
+        return own
+    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
