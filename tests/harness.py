@@ -20,6 +20,7 @@ from kubesim.controlplane.client import Client, ClientConfig
 from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, EventRecorded
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
+from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.machine import Machine
@@ -163,11 +164,14 @@ class NodeUnderTest:
         bandwidth: int = 10 * MB,
         shims: Callable[[NodeServices], Mapping[str, Shim]] | None = None,
         kubelet: bool = True,
+        images_config: Mapping[str, Any] | None = None,
+        disk: str = "100Gi",
         **settings: Any,
     ) -> None:
         sim = cluster.sim
         self.cluster = cluster
         self.settings = settings
+        self.disk = disk
         self.machine = Machine(sim, cpu_millis=cpu * 1000, memory_bytes=8 << 30)
         self.network = PodNetwork(sim, round_trip=Constant(MILLISECOND))
         self.services = NodeServices(
@@ -188,7 +192,7 @@ class NodeUnderTest:
                 sandbox_runtime=Constant(50 * MILLISECOND),
                 create_container=Constant(10 * MILLISECOND),
                 create_wasm_container=Constant(5 * MILLISECOND),
-                unpack_rate=20 * MB,
+                images=ImageStoreConfig(unpack_rate=20 * MB, **(images_config or {})),
             ),
             runtimes={**runtimes, **(shims(self.services) if shims else {})},
             remote=self,
@@ -199,6 +203,7 @@ class NodeUnderTest:
 
     def _start_kubelet(self, name: str, *, serialize: bool) -> None:
         amounts = quantities(cpu="4", memory="8Gi", pods="110")
+        amounts = amounts.set("ephemeral-storage", Quantity(self.disk))
         self.kubelet = Kubelet(
             self.cluster.sim,
             client=self.cluster.client(f"kubelet/{name}"),
@@ -223,7 +228,7 @@ class NodeUnderTest:
         """The registry's answer."""
         return self.registry.resolve(reference)
 
-    def fetch(self, layer: Layer) -> SimProcess[None]:
+    def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:
         """A download over this node's link."""
         return self.registry.fetch(layer, self.link)
 

@@ -52,6 +52,8 @@ class ContainerdNumbers(CalibrationModel):
     create_container: DurationNumber
     create_wasm_container: DurationNumber
     unpack_rate: RateNumber
+    unpack_ratio_percent: CountNumber
+    lazy_prefetch_per_mille: CountNumber
     restart: DurationNumber
     shim_install: DurationNumber
 

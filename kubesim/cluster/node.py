@@ -14,6 +14,8 @@ from kubesim.controlplane.client import Client
 from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import Cni, HostLocal
+from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, CriConfig
+from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim
@@ -130,7 +132,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             sandbox_runtime=numbers.sandbox_runtime.distribution,
             create_container=numbers.create_container.distribution,
             create_wasm_container=numbers.create_wasm_container.distribution,
-            unpack_rate=numbers.unpack_rate.value,
+            images=_image_store(numbers, config.cri),
         ),
         runtimes={
             handler: _shim(world, services, entry.shim)
@@ -195,8 +197,19 @@ class _Remote:
     def resolve(self, reference: str) -> SimProcess[Image | None]:
         return self._registry.resolve(reference)
 
-    def fetch(self, layer: Layer) -> SimProcess[None]:
+    def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:  # noqa: ARG002
         return self._registry.fetch(layer, self._link)
+
+
+def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig:
+    return ImageStoreConfig(
+        unpack_rate=numbers.unpack_rate.value,
+        unpack_ratio_percent=numbers.unpack_ratio_percent.value,
+        max_concurrent_downloads=cri.max_concurrent_downloads,
+        discard_unpacked_layers=cri.discard_unpacked_layers,
+        lazy=cri.snapshotter in LAZY_SNAPSHOTTERS,
+        prefetch_per_mille=numbers.lazy_prefetch_per_mille.value,
+    )
 
 
 def _pod_cidr(index: int) -> ipaddress.IPv4Network:

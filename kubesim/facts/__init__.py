@@ -20,6 +20,7 @@ from kubesim.facts.containerd import (
     ContainerdRestarted,
     CriCalled,
     ImagePulled,
+    ImageRemoved,
     LayerPulled,
     ShimInstalled,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "EndpointProgrammed",
     "EventRecorded",
     "ImagePulled",
+    "ImageRemoved",
     "InstanceInterruptionNoticed",
     "InstanceLaunched",
     "InstanceRefused",

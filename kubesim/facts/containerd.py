@@ -38,7 +38,7 @@ class ShimInstalled(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPulled(Fact):
-    """A layer was downloaded (unless it was there) and unpacked."""
+    """A layer was downloaded."""
 
     node: str
     image: str
@@ -58,3 +58,13 @@ class ImagePulled(Fact):
     downloaded_bytes: int
     began_ns: int
     resolved_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRemoved(Fact):
+    """An image is no longer on the node, and neither is what only it needed."""
+
+    node: str
+    image: str
+    size_bytes: int
+    freed_bytes: int

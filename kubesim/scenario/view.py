@@ -88,12 +88,15 @@ class View:
         return found
 
     def nodes(self) -> list[dict[str, Any]]:
-        """One map a node."""
+        """One map a node; ``images`` are those that its kubelet last reported."""
         simulation = self._simulation
         pods = list(simulation.store.values(Pod))
         now_ns = simulation.sim.now
         return [
-            node_row(node, pods, simulation.node_facts(node.name), now_ns)
+            {
+                **node_row(node, pods, simulation.node_facts(node.name), now_ns),
+                "images": [name for image in node.status.images for name in image.names],
+            }
             for node in simulation.store.values(Node)
         ]
 

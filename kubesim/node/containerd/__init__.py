@@ -3,6 +3,7 @@
 Mirrors: containerd internal/cri/server, core/content, core/unpack, core/remotes.
 """
 
-from kubesim.node.containerd.containerd import Containerd, ContainerdConfig
+from kubesim.node.containerd.config import ContainerdConfig
+from kubesim.node.containerd.containerd import Containerd
 
 __all__ = ["Containerd", "ContainerdConfig"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kubesim.api.frozenmap import FrozenMap
+from kubesim.node.containerd.images import ImageStoreConfig
+from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import SECOND
 
 DEFAULT_RUNTIME = "runc"
@@ -59,3 +61,22 @@ class CriConfig:
     image_pull_progress_timeout_ns: int = 300 * SECOND
     default_runtime_name: str = DEFAULT_RUNTIME
     runtimes: FrozenMap[str, RuntimeEntry] = FrozenMap()  # noqa: RUF009  # it does not change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerdConfig:
+    """containerd's settings and how long its own work takes.
+
+    Attributes:
+        sandbox_network: Network namespace and CNI ADD.
+        sandbox_runtime: Creating and starting the pause container.
+        create_container: Snapshot and spec of a Linux container.
+        create_wasm_container: The same for a container without a root file system.
+        images: How images are brought and kept.
+    """
+
+    sandbox_network: Distribution
+    sandbox_runtime: Distribution
+    create_container: Distribution
+    create_wasm_container: Distribution
+    images: ImageStoreConfig

@@ -7,24 +7,24 @@ without a process; StartContainer makes the task through the pod's shim. Every c
 
 Mirrors: containerd internal/cri/server (sandbox_run.go, container_create.go, container_start.go,
 container_stop.go, sandbox_stop.go).
-Departs: no NRI, no leases; a call that is under way when containerd is restarted is finished.
+Departs: no NRI, no leases.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 from kubesim.facts import (
     ContainerdRestarted,
     ContainerExited,
     ContainerStarted,
-    CriCalled,
     StartupPhaseEnded,
 )
+from kubesim.node.containerd.calls import CallLog
 from kubesim.node.containerd.cni import Cni
+from kubesim.node.containerd.config import DEFAULT_RUNTIME, ContainerdConfig
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.containerd.stats import StatsReader
@@ -43,36 +43,7 @@ from kubesim.node.cri.services import PodListener
 from kubesim.node.cri.stats import ContainerStats, PodSandboxStats
 from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError
 from kubesim.node.shim.task import SIGKILL, SIGTERM
-from kubesim.sim import Event, Interrupt, SimProcess
-from kubesim.sim.distribution import Distribution
-
-T = TypeVar("T")
-
-DEFAULT_RUNTIME = "runc"  # containerd's default_runtime_name: what the empty handler means
-REFUSED_WHILE_DOWN = ("RunPodSandbox", "PullImage", "CreateContainer", "StartContainer")
-CONNECTION_REFUSED = (
-    'connection error: desc = "transport: Error while dialing: dial unix '
-    '/run/containerd/containerd.sock: connect: connection refused"'
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerdConfig:
-    """containerd's settings and how long its own work takes.
-
-    Attributes:
-        sandbox_network: Network namespace and CNI ADD.
-        sandbox_runtime: Creating and starting the pause container.
-        create_container: Snapshot and spec of a Linux container.
-        create_wasm_container: The same for a container without a root file system.
-        unpack_rate: Bytes of compressed layer a second.
-    """
-
-    sandbox_network: Distribution
-    sandbox_runtime: Distribution
-    create_container: Distribution
-    create_wasm_container: Distribution
-    unpack_rate: int
+from kubesim.sim import Event, SimProcess
 
 
 class Containerd:
@@ -107,14 +78,13 @@ class Containerd:
         self._pods: dict[str, list[str]] = {}
         self._listeners: list[PodListener] = []
         self._stats = StatsReader(self._sim)
-        self._down = False
-        self._back: Event | None = None
+        self._calls = CallLog(self._sim, services.node)
         self.images = ImageStore(
             self._sim,
             node=services.node,
             machine=services.machine,
             remote=remote,
-            unpack_rate=config.unpack_rate,
+            config=config.images,
         )
 
     # RuntimeService
@@ -127,7 +97,7 @@ class Containerd:
         """
         uid = config.metadata.uid
         work = self._run_pod_sandbox(config, runtime_handler)
-        return (yield from self._call("RunPodSandbox", uid, config.metadata.name, work))
+        return (yield from self._calls.call("RunPodSandbox", uid, config.metadata.name, work))
 
     def stop_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
         """Kill what still runs in it and give the network back."""
@@ -136,7 +106,7 @@ class Containerd:
             return
         uid = sandbox.status.metadata.uid
         work = self._stop_pod_sandbox(sandbox)
-        yield from self._call("StopPodSandbox", uid, pod_sandbox_id, work)
+        yield from self._calls.call("StopPodSandbox", uid, pod_sandbox_id, work)
 
     def remove_pod_sandbox(self, pod_sandbox_id: str) -> SimProcess[None]:
         """Forget a sandbox and its containers."""
@@ -149,7 +119,7 @@ class Containerd:
             self._stats.forget(container_id)
         self._stats.forget(pod_sandbox_id)
         self._pods.pop(uid, None)
-        yield from self._call("RemovePodSandbox", uid, pod_sandbox_id, _nothing())
+        yield from self._calls.call("RemovePodSandbox", uid, pod_sandbox_id, _nothing())
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> SimProcess[PodSandboxStatus]:
         """The state of one sandbox.
@@ -163,7 +133,7 @@ class Containerd:
                 "NotFound", f'an error occurred when try to find sandbox: "{pod_sandbox_id}"'
             )
         uid = sandbox.status.metadata.uid
-        yield from self._call("PodSandboxStatus", uid, pod_sandbox_id, _nothing())
+        yield from self._calls.call("PodSandboxStatus", uid, pod_sandbox_id, _nothing())
         return sandbox.status
 
     def create_container(
@@ -176,7 +146,7 @@ class Containerd:
         """
         work = self._create_container(pod_sandbox_id, config)
         uid = sandbox_config.metadata.uid
-        return (yield from self._call("CreateContainer", uid, config.name, work))
+        return (yield from self._calls.call("CreateContainer", uid, config.name, work))
 
     def start_container(self, container_id: str) -> SimProcess[None]:
         """Make the task through the pod's shim and start it.
@@ -188,7 +158,9 @@ class Containerd:
         if container is None:
             raise CriError("NotFound", f'failed to find container "{container_id}": not found')
         work = self._start_container(container)
-        yield from self._call("StartContainer", container.spec.uid, container.status.name, work)
+        yield from self._calls.call(
+            "StartContainer", container.spec.uid, container.status.name, work
+        )
 
     def stop_container(self, container_id: str, timeout_ns: int) -> SimProcess[None]:
         """SIGTERM, and SIGKILL after the timeout."""
@@ -196,7 +168,9 @@ class Containerd:
         if container is None:
             return
         work = self._stop_container(container, timeout_ns)
-        yield from self._call("StopContainer", container.spec.uid, container.status.name, work)
+        yield from self._calls.call(
+            "StopContainer", container.spec.uid, container.status.name, work
+        )
 
     def remove_container(self, container_id: str) -> SimProcess[None]:
         """Forget a container, killing it if it runs."""
@@ -206,7 +180,7 @@ class Containerd:
         self._stats.forget(container_id)
         container.task.kill(SIGKILL)
         self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
-        yield from self._call(
+        yield from self._calls.call(
             "RemoveContainer", container.spec.uid, container.status.name, _nothing()
         )
 
@@ -253,8 +227,17 @@ class Containerd:
             CriError: If the registry does not have it.
         """
         uid = sandbox_config.metadata.uid
-        pulled = yield from self._call("PullImage", uid, image, self.images.pull(image))
+        pulled = yield from self._calls.call("PullImage", uid, image, self.images.pull(image))
         return pulled.digest
+
+    def remove_image(self, image_id: str) -> SimProcess[None]:
+        """Take an image off the node, with everything that only it needed."""
+        self.images.remove(image_id)
+        yield from self._calls.call("RemoveImage", "", image_id, _nothing())
+
+    def image_fs_info(self) -> int:
+        """Bytes that layers, snapshots and precompiled modules take of the disk."""
+        return self.images.content.used_bytes
 
     def list_images(self) -> tuple[Image, ...]:
         """All images here, largest first."""
@@ -271,16 +254,13 @@ class Containerd:
     def restart(self, took_ns: int) -> SimProcess[None]:
         """Go down and come back: nobody answers meanwhile, and everything that ran runs on."""
         began_ns = self._sim.now
-        back = self._back = self._sim.event()
-        yield self._sim.timeout(took_ns)
-        self._back = None
-        back.succeed()
-        if not self._down:
+        yield from self._calls.shut(took_ns)
+        if not self._calls.off:
             self._sim.emit(ContainerdRestarted(node=self._services.node, began_ns=began_ns))
 
     def power_off(self) -> None:
         """The machine is gone: every process ends at once, and nobody is told."""
-        self._down = True
+        self._calls.off = True
         self.images.power_off()
         for container in self._containers.values():
             container.task.kill(SIGKILL)
@@ -365,6 +345,9 @@ class Containerd:
         return container_id
 
     def _start_container(self, container: Container) -> SimProcess[None]:
+        image = self.images.get(container.status.image)
+        if image is not None:
+            yield from self.images.arrived(image)
         try:
             yield from container.task.start()
         except ShimError as error:
@@ -433,39 +416,6 @@ class Containerd:
             container.task.kill(SIGKILL)
             yield exited
 
-    def _call(self, method: str, uid: str, subject: str, work: SimProcess[T]) -> SimProcess[T]:
-        """Do a call's work and write down that it was made."""
-        began_ns = self._sim.now
-
-        def ended(error: str) -> None:
-            if not self._down:
-                self._sim.emit(
-                    CriCalled(
-                        node=self._services.node,
-                        method=method,
-                        pod_uid=uid,
-                        subject=subject,
-                        began_ns=began_ns,
-                        error=error,
-                    )
-                )
-
-        # No "finally": when a generator is thrown away unfinished is up to Python, not to the run.
-        try:
-            if self._back is not None:
-                if method in REFUSED_WHILE_DOWN:
-                    raise CriError("Unavailable", CONNECTION_REFUSED)
-                yield self._back  # the kubelet asks until it is done
-            result = yield from work
-        except CriError as refused:
-            ended(str(refused))
-            raise
-        except Interrupt:
-            ended(str(CriError("Canceled", "context canceled")))
-            raise
-        ended("")
-        return result
-
     def _phase_ended(self, phase: str, config: PodSandboxConfig, *, began_ns: int) -> None:
         metadata = config.metadata
         self._sim.emit(
@@ -480,7 +430,7 @@ class Containerd:
         )
 
     def _notify(self, pod_uid: str) -> None:
-        if not self._down:
+        if not self._calls.off:
             for listener in self._listeners:
                 listener(pod_uid)
 

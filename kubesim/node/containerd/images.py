@@ -2,32 +2,61 @@
 
 Up to three layers of an image are downloaded at the same time; each is unpacked as soon as it is
 there and the one below it is unpacked, so unpacking overlaps downloading. A layer that another
-image brought is neither downloaded nor unpacked again, and two pulls of one image are one pull.
+image brought is neither downloaded nor, on the same base, unpacked again; two pulls of one image are
+one pull, and two images that want one layer at the same time wait for one download of it.
+
+With a lazy snapshotter a pull ends when the layers' tables of contents are there. What a container
+needs to start arrives next (``arrived``), the rest in the background.
 
 Mirrors: containerd core/unpack/unpacker.go, core/transfer/local/pull.go; internal/cri/server/
-images/image_pull.go for the wording.
-Departs: whether a layer's snapshot is there is decided by the layer alone, not by its chain.
+images/image_pull.go for the wording; stargz-snapshotter (prefetch up to its landmark, then background
+fetch).
+Departs: all of a lazy image beyond the landmark is taken to be read after the start: a program's
+later reads never wait. ``image_pull_progress_timeout`` is not acted on: a pull whose way is cut stands
+still until it is healed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from kubesim.facts import ImagePulled, LayerPulled
-from kubesim.node.containerd.remotes import Remote
+from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled
+from kubesim.node.containerd.content import ContentStore, Stored, chain_ids, is_unpacked
+from kubesim.node.containerd.remotes import Remote, RemoteError
 from kubesim.node.cri.messages import CriError
 from kubesim.node.machine import Machine
 from kubesim.sim import Event, Resource, Sim, SimProcess
 from kubesim.sim.time import SECOND
 from kubesim.wire.image import Image, Layer
 
-MAX_CONCURRENT_DOWNLOADS = 3  # containerd's max_concurrent_downloads, layers of one image
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStoreConfig:
+    """How images are brought and kept.
+
+    Attributes:
+        unpack_rate: Bytes of compressed layer a second, one layer at a time.
+        unpack_ratio_percent: Size of an unpacked layer in percent of the compressed one.
+        max_concurrent_downloads: Layers of one image that are downloaded at the same time.
+        discard_unpacked_layers: Compressed layers are deleted once they are unpacked.
+        lazy: Containers start before their image is here.
+        prefetch_per_mille: How much of a lazy image has to be here for a container to start.
+    """
+
+    unpack_rate: int
+    unpack_ratio_percent: int = 100
+    max_concurrent_downloads: int = 3
+    discard_unpacked_layers: bool = False
+    lazy: bool = False
+    prefetch_per_mille: int = 1000
 
 
 @dataclass(slots=True)
 class _Pull:
     done: Event
     error: CriError | None = None
+    layers: tuple[Layer, ...] = ()
 
 
 class ImageStore:
@@ -38,20 +67,21 @@ class ImageStore:
         node: The node's name.
         machine: Where unpacking takes a core.
         remote: The registry.
-        unpack_rate: Bytes of compressed layer a second, one layer at a time.
+        config: How images are brought and kept.
     """
 
     def __init__(
-        self, sim: Sim, *, node: str, machine: Machine, remote: Remote, unpack_rate: int
+        self, sim: Sim, *, node: str, machine: Machine, remote: Remote, config: ImageStoreConfig
     ) -> None:
         self._sim = sim
         self._node = node
         self._machine = machine
         self._remote = remote
-        self._unpack_rate = unpack_rate
+        self._config = config
+        self.content = ContentStore(sim, unpack_ratio_percent=config.unpack_ratio_percent)
         self._images: dict[str, Image] = {}
-        self._layers: dict[str, Event] = {}  # a layer's snapshot; triggered when it is unpacked
         self._pulls: dict[str, _Pull] = {}
+        self._landmarks: dict[str, Event] = {}  # what a lazy layer's container waits for
         self._down = False
 
     def get(self, reference: str) -> Image | None:
@@ -66,11 +96,34 @@ class ImageStore:
         """The machine is gone: what was on its way never arrives."""
         self._down = True
 
+    def arrived(self, image: Image) -> SimProcess[None]:
+        """Wait until what a container of it needs to start is here."""
+        for layer in image.layers:
+            landmark = self._landmarks.get(layer.digest)
+            if landmark is not None and not landmark.processed:
+                yield landmark
+
+    def remove(self, image_id: str) -> int:
+        """Remove an image by its digest; returns how many bytes of the disk that freed."""
+        names = [name for name, image in self._images.items() if image.digest == image_id]
+        gone = [self._images.pop(name) for name in names]
+        freed = self.content.collect(self._needed())
+        for image in gone:
+            self._sim.emit(
+                ImageRemoved(
+                    node=self._node,
+                    image=image.name,
+                    size_bytes=image.size_bytes,
+                    freed_bytes=freed,
+                )
+            )
+        return freed
+
     def pull(self, reference: str) -> SimProcess[Image]:
         """Bring an image here; joins a pull of it that is already under way.
 
         Raises:
-            CriError: If the registry does not have it.
+            CriError: If the registry does not have it, or does not give it.
         """
         under_way = self._pulls.get(reference)
         if under_way is None:
@@ -82,60 +135,92 @@ class ImageStore:
             raise under_way.error
         return self._images[reference]
 
+    def _needed(self) -> Iterable[tuple[Layer, ...]]:
+        yield from (image.layers for image in self._images.values())
+        yield from (pull.layers for pull in self._pulls.values())
+
     def _pull(self, reference: str, pull: _Pull) -> SimProcess[None]:
         began_ns = self._sim.now
-        image = yield from self._remote.resolve(reference)
-        if image is None:
-            pull.error = CriError(
-                "NotFound",
-                f'failed to pull and unpack image "{reference}": failed to resolve image: '
-                f"{reference}: not found",
-            )
+        failed = f'failed to pull and unpack image "{reference}": '
+        try:
+            image = yield from self._remote.resolve(reference)
+        except RemoteError as error:
+            pull.error = CriError("Unknown", f"{failed}failed to resolve image: {error}")
         else:
-            resolved_ns = self._sim.now
-            downloaded = yield from self._fetch_layers(image)
-            self._images[reference] = image
-            self._sim.emit(
-                ImagePulled(
-                    node=self._node,
-                    image=reference,
-                    size_bytes=image.size_bytes,
-                    downloaded_bytes=downloaded,
-                    began_ns=began_ns,
-                    resolved_ns=resolved_ns,
-                )
-            )
+            if image is None:
+                message = f"{failed}failed to resolve image: {reference}: not found"
+                pull.error = CriError("NotFound", message)
+            else:
+                yield from self._bring(reference, image, pull, began_ns)
         del self._pulls[reference]
         pull.done.succeed()
 
+    def _bring(self, reference: str, image: Image, pull: _Pull, began_ns: int) -> SimProcess[None]:
+        resolved_ns = self._sim.now
+        pull.layers = image.layers
+        fetch = self._fetch_lazily if self._config.lazy else self._fetch_layers
+        try:
+            downloaded = yield from fetch(image)
+        except RemoteError as error:
+            message = f'failed to pull and unpack image "{reference}": {error}'
+            pull.error = CriError("Unknown", message)
+            return
+        self._images[reference] = image
+        if self._config.discard_unpacked_layers:
+            self.content.discard_blobs(image.layers)
+        self._sim.emit(
+            ImagePulled(
+                node=self._node,
+                image=reference,
+                size_bytes=image.size_bytes,
+                downloaded_bytes=downloaded,
+                began_ns=began_ns,
+                resolved_ns=resolved_ns,
+            )
+        )
+
     def _fetch_layers(self, image: Image) -> SimProcess[int]:
-        slots = self._sim.resource(MAX_CONCURRENT_DOWNLOADS)
+        """Download what is not here, unpack what is not unpacked; returns the bytes downloaded."""
+        slots = self._sim.resource(self._config.max_concurrent_downloads)
         downloaded = 0
-        below: Event | None = None
-        for layer in image.layers:
-            snapshot = self._layers.get(layer.digest)
-            if snapshot is None:
-                snapshot = self._layers[layer.digest] = self._sim.event()
+        below: Stored | None = None
+        wanted: list[Stored] = []
+        for layer, chain in zip(image.layers, chain_ids(image.layers), strict=True):
+            blob = self.content.blobs.get(layer.digest)
+            if blob is None:
                 downloaded += layer.size_bytes
-                self._sim.process(self._fetch_and_unpack(image, layer, slots=slots, below=below))
+                blob = self.content.ingest(layer)
+                self._sim.process(self._download(image, layer, blob, slots=slots))
+            wanted.append(blob)
+            if not is_unpacked(layer):
+                continue
+            snapshot = self.content.snapshots.get(chain)
+            if snapshot is None:
+                snapshot = self.content.prepare(chain, layer)
+                self._sim.process(self._unpack(layer, chain, blob=blob, below=below))
+            wanted.append(snapshot)
             below = snapshot
-        yield self._sim.all_of([self._layers[layer.digest] for layer in image.layers])
+        yield self._sim.all_of([stored.done for stored in wanted])
+        for stored in wanted:
+            if isinstance(stored.done.value, RemoteError):
+                raise stored.done.value
         return downloaded
 
-    def _fetch_and_unpack(
-        self, image: Image, layer: Layer, *, slots: Resource, below: Event | None
+    def _download(
+        self, image: Image, layer: Layer, blob: Stored, *, slots: Resource
     ) -> SimProcess[None]:
         with slots.request() as slot:
             yield slot
             began_ns = self._sim.now
-            yield from self._remote.fetch(layer)
+            try:
+                yield from self._remote.fetch(layer, reference=image.name)
+            except RemoteError as error:
+                del self.content.blobs[layer.digest]  # the next pull begins anew
+                blob.done.succeed(error)
+                return
         if self._down:
             return
-        downloaded_ns = self._sim.now
-        if below is not None and not below.processed:
-            yield below
-        yield from self._machine.compute(layer.size_bytes * SECOND // self._unpack_rate)
-        self._layers[layer.digest].succeed()
+        blob.done.succeed()
         self._sim.emit(
             LayerPulled(
                 node=self._node,
@@ -143,6 +228,75 @@ class ImageStore:
                 digest=layer.digest,
                 size_bytes=layer.size_bytes,
                 began_ns=began_ns,
-                downloaded_ns=downloaded_ns,
+                downloaded_ns=self._sim.now,
+            )
+        )
+
+    def _unpack(
+        self, layer: Layer, chain: str, *, blob: Stored, below: Stored | None
+    ) -> SimProcess[None]:
+        snapshot = self.content.snapshots[chain]
+        for needed in (blob, below):
+            if needed is None:
+                continue
+            if not needed.done.processed:
+                yield needed.done
+            if needed.done.value is not None:
+                del self.content.snapshots[chain]
+                snapshot.done.succeed(needed.done.value)
+                return
+        yield from self._machine.compute(layer.size_bytes * SECOND // self._config.unpack_rate)
+        snapshot.done.succeed()
+
+    def _fetch_lazily(self, image: Image) -> SimProcess[int]:
+        """Ask for each layer's table of contents; the layers themselves come afterwards."""
+        missing = [layer for layer in image.layers if layer.digest not in self.content.blobs]
+        tables = [
+            self._sim.process(
+                self._remote.fetch(replace(layer, size_bytes=0), reference=image.name)
+            )
+            for layer in missing
+        ]
+        yield self._sim.all_of(tables)
+        slots = self._sim.resource(self._config.max_concurrent_downloads)
+        for layer in missing:
+            if layer.digest not in self.content.blobs:
+                blob = self.content.ingest(layer)
+                landmark = self._landmarks[layer.digest] = self._sim.event()
+                work = self._download_lazily(image, layer, blob, landmark=landmark, slots=slots)
+                self._sim.process(work)
+        return 0
+
+    def _download_lazily(
+        self, image: Image, layer: Layer, blob: Stored, *, landmark: Event, slots: Resource
+    ) -> SimProcess[None]:
+        """First what comes before the landmark, for a container may be waiting; then the rest."""
+        first = layer.size_bytes * self._config.prefetch_per_mille // 1000
+        began_ns = self._sim.now
+        try:
+            part = replace(layer, size_bytes=first)
+            yield from self._remote.fetch(part, reference=image.name)
+            landmark.succeed()
+            with slots.request() as slot:
+                yield slot
+                rest = replace(layer, size_bytes=layer.size_bytes - first)
+                yield from self._remote.fetch(rest, reference=image.name)
+        except RemoteError as error:
+            del self.content.blobs[layer.digest]
+            blob.done.succeed(error)
+            if not landmark.triggered:
+                landmark.succeed()
+            return
+        if self._down:
+            return
+        blob.done.succeed()
+        self._sim.emit(
+            LayerPulled(
+                node=self._node,
+                image=image.name,
+                digest=layer.digest,
+                size_bytes=layer.size_bytes,
+                began_ns=began_ns,
+                downloaded_ns=self._sim.now,
             )
         )

@@ -11,13 +11,25 @@ from kubesim.sim import SimProcess
 from kubesim.wire.image import Image, Layer
 
 
+class RemoteError(Exception):
+    """A registry that answered with an error, or not at all; the message is containerd's."""
+
+
 class Remote(Protocol):
     """A registry and the way to it from this node."""
 
     def resolve(self, reference: str) -> SimProcess[Image | None]:
-        """The manifest behind a reference; ``None`` when there is none."""
+        """The manifest behind a reference; ``None`` when there is none.
+
+        Raises:
+            RemoteError: If the registry does not say.
+        """
         ...
 
-    def fetch(self, layer: Layer) -> SimProcess[None]:
-        """Download one blob."""
+    def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:
+        """Download one blob of an image.
+
+        Raises:
+            RemoteError: If the registry does not send it.
+        """
         ...

@@ -89,6 +89,14 @@ class ImageService(Protocol):
         """Bring an image to the node; returns its reference."""
         ...
 
+    def remove_image(self, image_id: str) -> SimProcess[None]:
+        """Take an image off the node, by its id; idempotent."""
+        ...
+
+    def image_fs_info(self) -> int:
+        """Bytes that images take of the disk (ImageFsInfo's ``used_bytes``)."""
+        ...
+
     def list_images(self) -> tuple[Image, ...]:
         """All images on the node, largest first."""
         ...

@@ -33,6 +33,7 @@ from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.facts import NodeFailed, StartupPhaseEnded
 from kubesim.node.cri.services import ImageService, RuntimeService
 from kubesim.node.kubelet.configuration import KubeletConfiguration
+from kubesim.node.kubelet.imagegc import ImageGCManager
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
 from kubesim.node.kubelet.pod_worker import PodWorker, WorkerContext
@@ -128,7 +129,22 @@ class Kubelet:
             allocatable=config.allocatable,
             memory_capacity_bytes=_amount(config.capacity, "memory"),
         )
+        disk = config.capacity.get("ephemeral-storage")
+        self._image_gc = ImageGCManager(
+            sim,
+            images=images,
+            config=config.settings,
+            capacity_bytes=0 if disk is None else disk.value(),
+            in_use=lambda: frozenset(
+                status.image_ref
+                for uid in self._workers
+                for status in runtime.list_containers(uid)
+            ),
+            failed=lambda reason, message: self._recorder.warning(self.node(), reason, message),
+            removed=self._report_images_later,
+        )
         runtime.subscribe(self._pleg.changed)
+        runtime.subscribe(lambda _uid: self._image_gc.changed())
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
 
     def node(self) -> Node:
@@ -168,6 +184,7 @@ class Kubelet:
     def power_off(self) -> None:
         """The node is gone: everything stops at once and nobody is told."""
         self._failed_at_ns = self._sim.now
+        self._image_gc.stop()
         self._client.stop()
         for worker in self._workers.values():
             worker.power_off()
@@ -223,6 +240,7 @@ class Kubelet:
 
     def _finished(self, pod_uid: str) -> None:
         self._workers.pop(pod_uid, None)
+        self._image_gc.changed()
         self._pleg.forget(pod_uid)
         self._ready_seen_ns.pop(pod_uid, None)
 

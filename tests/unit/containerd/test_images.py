@@ -1,14 +1,16 @@
 """Pulling images: layers side by side, unpacked in order, each one once."""
 
+from dataclasses import replace
+
 import pytest
 from harness import MB, MILLISECOND, SECOND, Cluster, NodeUnderTest, image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubesim.facts import ImagePulled, LayerPulled
+from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled
 from kubesim.node.cri.messages import CriError
 from kubesim.sim import Interrupt, SimProcess
-from kubesim.wire.image import Image
+from kubesim.wire.image import Image, Layer
 
 RESOLVE_NS = 200 * MILLISECOND
 DOWNLOAD_NS = 100  # a byte, at 10 MB/s
@@ -37,7 +39,7 @@ def test_two_layers_share_the_link_and_unpack_in_order() -> None:
     """The small upper layer is there first, and waits for the one below it to be unpacked."""
     node = node_with(image("app:1", 6 * MB, 2 * MB))
     took = pull(node)
-    lower, upper = node.cluster.facts(LayerPulled)
+    upper, lower = node.cluster.facts(LayerPulled)
     # Both at half the rate until 2 MB of each are there; then 4 MB alone.
     assert RESOLVE_NS + 4 * MB * DOWNLOAD_NS == upper.downloaded_ns
     assert RESOLVE_NS + 8 * MB * DOWNLOAD_NS == lower.downloaded_ns
@@ -188,3 +190,122 @@ def test_an_image_without_layers_is_only_a_manifest() -> None:
 def test_seconds_are_what_they_seem() -> None:
     """The constants above are those of the node under test."""
     assert SECOND == 10 * MB * DOWNLOAD_NS == 20 * MB * UNPACK_NS
+
+
+def layered(name: str, *layers: Layer) -> Image:
+    """An image of those layers."""
+    like = image(name)
+    return Image(name=name, digest=name, layers=layers, program=like.program)
+
+
+def test_a_layer_on_another_base_is_unpacked_again() -> None:
+    """Its blob is here, its snapshot is not: a snapshot is known by its chain."""
+    first, second = image("first:1", 2 * MB), image("second:1", 2 * MB)
+    (top,) = image("top:1", 4 * MB).layers
+    node = node_with(
+        layered("a:1", *first.layers, top), layered("b:1", *second.layers, top), second
+    )
+    pull(node, "a:1")
+    pull(node, "second:1")
+
+    assert RESOLVE_NS + 4 * MB * UNPACK_NS == pull(node, "b:1")
+
+
+def test_one_layer_twice_in_an_image_is_one_download() -> None:
+    """And two snapshots, for the second lies on the first."""
+    (one,) = image("one:1", 2 * MB).layers
+    node = node_with(layered("a:1", one, one))
+
+    assert RESOLVE_NS + 2 * MB * DOWNLOAD_NS + 4 * MB * UNPACK_NS == pull(node, "a:1")
+    assert 2 * MB + 4 * MB == node.containerd.image_fs_info()
+
+
+def test_wasm_layers_are_not_unpacked() -> None:
+    """The shim reads them from the content store."""
+    (layer,) = image("w:1", 4 * MB).layers
+    wasm = replace(layer, media_type="application/wasm")
+    node = node_with(layered("w:1", wasm))
+
+    assert RESOLVE_NS + 4 * MB * DOWNLOAD_NS == pull(node, "w:1")
+    assert 4 * MB == node.containerd.image_fs_info()
+
+
+def test_removing_an_image_leaves_what_others_need() -> None:
+    """Shared layers stay until the last image that has them goes."""
+    base = image("base:1", 4 * MB)
+    top = image("top:1", 2 * MB)
+    both = layered("app:1", *base.layers, *top.layers)
+    node = node_with(base, both)
+    pull(node, "base:1")
+    pull(node)
+    used = [node.containerd.image_fs_info()]
+    for image_id in (both.digest, base.digest):
+        node.cluster.do(node.containerd.remove_image(image_id))
+        used.append(node.containerd.image_fs_info())
+
+    assert [12 * MB, 8 * MB, 0] == used
+    assert [4 * MB, 8 * MB] == [fact.freed_bytes for fact in node.cluster.facts(ImageRemoved)]
+    assert RESOLVE_NS + 6 * MB * DOWNLOAD_NS + 6 * MB * UNPACK_NS == pull(node)
+
+
+def test_compressed_layers_may_be_discarded() -> None:
+    """discard_unpacked_layers: half the disk, and the image still counts as here."""
+    node = NodeUnderTest(
+        Cluster(),
+        image("app:1", 4 * MB),
+        kubelet=False,
+        images_config={"discard_unpacked_layers": True},
+    )
+    pull(node)
+
+    assert 4 * MB == node.containerd.image_fs_info()
+    assert RESOLVE_NS == pull(node)
+
+
+def test_a_lazy_image_starts_before_it_is_here() -> None:
+    """The pull ends with the tables of contents; a start waits for a tenth; the rest comes later."""
+    app = image("app:1", 10 * MB)
+    lazy = {"lazy": True, "prefetch_per_mille": 100}
+    node = NodeUnderTest(Cluster(), app, kubelet=False, images_config=lazy)
+
+    assert RESOLVE_NS == pull(node)
+
+    node.cluster.do(node.containerd.images.arrived(app))
+
+    assert RESOLVE_NS + MB * DOWNLOAD_NS == node.cluster.sim.now
+
+    node.cluster.run(10)
+    (layer,) = node.cluster.facts(LayerPulled)
+
+    assert RESOLVE_NS + 10 * MB * DOWNLOAD_NS == layer.downloaded_ns
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(0, 5), min_size=1, max_size=5, unique=True), min_size=1, max_size=4
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_every_layer_is_downloaded_once_and_accounted_once(stacks: list[list[int]]) -> None:
+    """However many images share it, pulled at the same time; and all of it goes in the end."""
+    layers = [image(f"l:{number}", (number + 1) * 100_000).layers[0] for number in range(6)]
+    images = [
+        layered(f"app:{number}", *(layers[index] for index in stack))
+        for number, stack in enumerate(stacks)
+    ]
+    node = node_with(*images)
+    for each in images:
+        node.cluster.sim.process(node.containerd.images.pull(each.name))
+    node.cluster.run(60)
+    used = {index for stack in stacks for index in stack}
+    chains = {tuple(stack[: end + 1]) for stack in stacks for end in range(len(stack))}
+    size = sum(layers[index].size_bytes for index in used)
+    size += sum(layers[chain[-1]].size_bytes for chain in chains)
+
+    assert len(used) == len(node.cluster.facts(LayerPulled))
+    assert size == node.containerd.image_fs_info()
+
+    for each in images:
+        node.cluster.do(node.containerd.remove_image(each.digest))
+
+    assert 0 == node.containerd.image_fs_info()
