@@ -116,7 +116,10 @@ class WasmRuntimeNumbers(RuntimeNumbers):
         compile_per_kib: Compiling one KiB of module, the first time on a node.
         load: Making a compiled module ready to be instantiated.
         listen: From a loaded module until the HTTP trigger listens.
-        instantiate: Creating the instance that serves one request. Never part of a pod's start.
+        instantiate: Creating the instance that serves one request, in a slot that was never used.
+            Never part of a pod's start.
+        reuse: Creating it where another one was; absent for an engine that keeps no slots.
+        request: What the runtime does for a request beside instance and handler, in CPU time.
         instance: Memory of one idle instance.
     """
 
@@ -124,6 +127,8 @@ class WasmRuntimeNumbers(RuntimeNumbers):
     load: DurationNumber
     listen: DurationNumber
     instantiate: DurationNumber
+    reuse: DurationNumber | None = None
+    request: DurationNumber | None = None
     instance: BytesNumber
 
 

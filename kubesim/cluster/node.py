@@ -19,6 +19,7 @@ from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.shim import NodeServices, Shim
+from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim
@@ -250,7 +251,11 @@ def _wasm_shim(
         start=numbers.start.distribution,
         stop=numbers.stop.distribution,
         listen=numbers.listen.distribution,
-        instantiate=numbers.instantiate.distribution,
+        instances=InstanceNumbers(
+            cold=numbers.instantiate.distribution,
+            warm=numbers.reuse.distribution if numbers.reuse else None,
+            request=numbers.request.distribution if numbers.request else None,
+        ),
         instance_bytes=numbers.instance.value,
         pod_overhead_bytes=numbers.overhead.value,
         time=TimeModel(

@@ -11,6 +11,3 @@ from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-spin-v2"
 KINDS = frozenset({WasmKind.WAGI, WasmKind.HTTP, WasmKind.COMMAND})
-
-# SPIN_MAX_INSTANCE_COUNT: the pool of instances of one pod.
-MAX_INSTANCE_COUNT = 1_000

@@ -31,8 +31,8 @@ from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
+from kubesim.node.shim.pool import InstanceNumbers, InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.spin import MAX_INSTANCE_COUNT
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
@@ -78,7 +78,7 @@ class WasmRuntime:
         start: StartContainer without compiling and loading.
         stop: From SIGTERM to the end.
         listen: From a loaded module until its HTTP trigger listens.
-        instantiate: One instance for one request.
+        instances: What an instance and a request take.
         instance_bytes: Memory of an idle instance.
         pod_overhead_bytes: Memory of the shim, its zygote and pause.
         time: From fuel to time.
@@ -92,7 +92,7 @@ class WasmRuntime:
     start: Distribution
     stop: Distribution
     listen: Distribution
-    instantiate: Distribution
+    instances: InstanceNumbers
     instance_bytes: int
     pod_overhead_bytes: int
     time: TimeModel
@@ -339,34 +339,33 @@ class WasmHttpHandler(ABC):
         self._log = task.log
         self._sim = shim.services.sim
         self._rng = self._sim.rng(f"{spec.scope}/instances")
+        self._pool = InstancePool(shim.runtime.instances, rng=self._rng)
         # Random bytes follow from the run's seed and the module alone, so that a guest that draws
         # some only to seed its hash maps stays a function of its input.
         self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
         self._limits = _limits(spec)
-        self._instances = 0
         assert task.cgroup is not None
         self._cgroup = task.cgroup
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Make an instance, run the handler for real, answer with what it said."""
-        if self._instances >= MAX_INSTANCE_COUNT:
+        if self._pool.is_full:
             self._log.write("stderr", b"Error: maximum concurrent component instance limit\n")
             return Served(response=HttpResponse(status=500))
-        self._instances += 1
+        made_ns = self._pool.take()
         try:
-            return (yield from self._serve(request))
+            return (yield from self._serve(request, made_ns))
         finally:
-            self._instances -= 1
+            self._pool.give_back()
 
-    def _serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
-        instantiate_ns = self._shim.runtime.instantiate.draw(self._rng)
-        waited_ns = yield from self._cgroup.compute(instantiate_ns)
+    def _serve(self, request: HttpRequest, made_ns: int) -> SimProcess[Served | ConnectionRefused]:
+        waited_ns = yield from self._cgroup.compute(made_ns)
         if self._is_gone():
             return ConnectionRefused("connection reset by peer")
         began_ns = self._sim.now
         response, execution = yield from self._answer(request)
         called_ns = self._sim.now - began_ns
-        core_wait_ns = yield from self._cgroup.compute(execution.cpu_ns)
+        core_wait_ns = yield from self._cgroup.compute(execution.cpu_ns + self._pool.overhead())
         # What it waited for other services has passed already.
         if execution.sleep_ns > called_ns:
             yield self._sim.timeout(execution.sleep_ns - called_ns)
@@ -379,7 +378,7 @@ class WasmHttpHandler(ABC):
         return Served(
             response=response,
             queue_ns=waited_ns + core_wait_ns,
-            instantiate_ns=instantiate_ns,
+            instantiate_ns=made_ns,
             execute_ns=self._sim.now - began_ns - core_wait_ns,
         )
 

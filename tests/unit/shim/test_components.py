@@ -9,6 +9,7 @@ import pytest
 from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest
 
 from kubesim.node.shim import ShimError, TaskSpec, spin, wasmtime
+from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim, WasmTask
 from kubesim.sim.distribution import Constant
@@ -24,7 +25,7 @@ SPIN = WasmRuntime(
     start=Constant(MILLISECOND),
     stop=Constant(MILLISECOND),
     listen=Constant(MILLISECOND),
-    instantiate=Constant(MILLISECOND),
+    instances=InstanceNumbers(cold=Constant(MILLISECOND)),
     instance_bytes=1 << 20,
     pod_overhead_bytes=0,
     time=TimeModel(),
@@ -148,11 +149,10 @@ def test_nobody_answers_without_a_network(start, ask):
 
 def test_a_pod_has_a_pool_of_instances(node, start, monkeypatch, ask):
     """A request above the pool's size is answered with a 500."""
-    monkeypatch.setattr("kubesim.node.shim.wasm.MAX_INSTANCE_COUNT", 0)
+    monkeypatch.setattr("kubesim.node.shim.pool.MAX_INSTANCE_COUNT", 0)
     start("httpinfo")
 
     assert 500 == ask("/").response.status
-    assert 1_000 == spin.MAX_INSTANCE_COUNT
 
 
 def test_a_command_component_runs_to_its_end(start):

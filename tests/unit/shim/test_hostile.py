@@ -9,6 +9,7 @@ from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest
 
 from kubesim.bench.hostile import CASES, LIMITS, Hostile, hostile_engine, outcome
 from kubesim.node.shim import ShimError, TaskSpec
+from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim
 from kubesim.sim.distribution import Constant
@@ -23,7 +24,7 @@ RUNTIME = WasmRuntime(
     start=Constant(MILLISECOND),
     stop=Constant(MILLISECOND),
     listen=Constant(MILLISECOND),
-    instantiate=Constant(MILLISECOND),
+    instances=InstanceNumbers(cold=Constant(MILLISECOND)),
     instance_bytes=1 << 20,
     pod_overhead_bytes=0,
     time=TimeModel(),

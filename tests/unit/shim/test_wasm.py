@@ -10,6 +10,7 @@ from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest, program
 
 from kubesim.facts import LogWritten, ModuleLoaded, WasmExecuted
 from kubesim.node.shim import ExitStatus, ShimError, TaskSpec
+from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.node.shim.wasm import WasmRuntime, WasmShim, WasmTask
@@ -49,7 +50,7 @@ def shim(node: NodeUnderTest, engine: Engine) -> WasmShim:
             start=Constant(20 * MILLISECOND),
             stop=Constant(5 * MILLISECOND),
             listen=Constant(10 * MILLISECOND),
-            instantiate=Constant(MILLISECOND),
+            instances=InstanceNumbers(cold=Constant(MILLISECOND)),
             instance_bytes=3 << 20,
             pod_overhead_bytes=1 << 20,
             time=TimeModel(fuel_per_us=1000, host_call_ns=1000),
