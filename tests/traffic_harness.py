@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import MILLISECOND, SECOND
 
+from kubesim.node.machine import Machine
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.telemetry import Observer
@@ -49,6 +50,7 @@ class Servers:
         pod = Pod(f"10.0.0.{len(self.pods) + 1}")
         values: dict[str, Any] = {"init": Constant(0), "workers": 1, "memory_bytes": 0}
         program = LinuxProgram(service=service, **{**values, **more})
+        machine = Machine(self.sim, cpu_millis=1_000_000, memory_bytes=0)
         process = LinuxProcess(
             self.sim,
             program=program,
@@ -56,8 +58,8 @@ class Servers:
             hooks=LinuxProcessHooks(
                 log=lambda data: None,
                 listen=lambda: self.network.listen(pod.ip, 80, self.processes[pod.ip]),
-                throttled=lambda cpu_ns: cpu_ns,
-                compute=self._compute,
+                cgroup=machine.system,
+                memory=machine.memory.process(machine.system, component="app"),
             ),
         )
         self.processes[pod.ip] = process
@@ -94,10 +96,6 @@ class Servers:
 
     def choose(self, pods: Sequence[Pod]) -> Pod | None:
         return self._rng.choice(pods) if pods else None
-
-    def _compute(self, cpu_ns: int) -> SimProcess[int]:
-        yield self.sim.timeout(cpu_ns)
-        return 0
 
 
 @dataclass(frozen=True)
