@@ -15,6 +15,7 @@ from kubesim.controlplane.controllers import (
     EndpointSliceController,
     GarbageCollector,
     JobController,
+    NamespaceController,
     NodeLifecycleController,
     ReplicaSetController,
     StatefulSetController,
@@ -41,6 +42,7 @@ CONTROLLERS: tuple[tuple[str, StartController], ...] = (
     ("disruption-controller", DisruptionController),
     ("endpointslice-controller", EndpointSliceController),
     ("generic-garbage-collector", GarbageCollector),
+    ("namespace-controller", NamespaceController),
     ("taint-eviction-controller", TaintEvictionController),
 )
 

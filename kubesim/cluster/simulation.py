@@ -138,7 +138,11 @@ class Simulation:
     def delete(self, kind: type[KubeObject], key: str) -> None:
         """Begin to delete an object, as ``kubectl delete`` does."""
         self.sim.emit(StepTaken(verb="delete", subject=f"{kind.__name__}/{key}"))
-        self.sim.process(self._refusable(self._user.delete(kind, key), kind, key))
+        self.sim.process(
+            self._refusable(
+                self._user.delete(kind, key, propagation_policy="Background"), kind, key
+            )
+        )
 
     def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
         """Begin to set a workload's number of replicas, as ``kubectl scale`` does."""

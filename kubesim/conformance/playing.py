@@ -155,12 +155,19 @@ class Played:
 
     def _delete(self, data: Mapping[str, Any]) -> SimProcess[Any]:
         grace = data.get("grace")
-        if data.get("propagation") not in (None, "Background"):
-            raise CaseStopped(f"deletion with propagation {data['propagation']} is not simulated")
-        return self._user.delete(self._kind(data), self._key(data), grace_period_seconds=grace)
+        return self._user.delete(
+            self._kind(data),
+            self._key(data),
+            grace_period_seconds=grace,
+            propagation_policy=data.get("propagation"),
+        )
 
     def _evict(self, data: Mapping[str, Any]) -> SimProcess[Any]:
-        raise CaseStopped(f"eviction of {data['name']}: the Eviction API is not simulated")
+        pod = self._watcher.pod(data["name"])
+        if pod is None:
+            raise self._unknown(data["name"])
+        dry_run = bool(data.get("dryRun") or data.get("dry_run"))
+        return self._user.evict(pod.key, grace_period_seconds=data.get("grace"), dry_run=dry_run)
 
     def _call(
         self, op: str, target: str | None, request: SimProcess[Any], *, code: int

@@ -110,6 +110,13 @@ def forbidden(resource: str, name: str, why: str) -> Forbidden:
     return Forbidden(f'{resource} "{name}" is forbidden: {why}')
 
 
+def namespace_terminating(resource: str, name: str, why: str) -> Forbidden:
+    """The refusal of anything new in a namespace that is on its way out."""
+    refusal = forbidden(resource, name, why)
+    refusal.causes = (StatusCause("NamespaceTerminating", why),)
+    return refusal
+
+
 def conflict(resource: str, name: str, why: str) -> Conflict:
     """``Operation cannot be fulfilled on pods "web-0": …``."""
     return Conflict(f'Operation cannot be fulfilled on {resource} "{name}": {why}')

@@ -35,6 +35,11 @@ from kubesim.sim.time import SECOND
 K = TypeVar("K", bound=KubeObject)
 
 SERVICE_CIDR = ipaddress.IPv4Network("10.96.0.0/12")  # kubeadm's default
+ORPHAN = "orphan"
+FOREGROUND = "foregroundDeletion"
+ORPHANING_KINDS = frozenset({"Job", "ReplicationController"})
+"""Kinds whose dependents stay when a deletion does not say what becomes of them."""
+IMMORTAL_NAMESPACES = ("default", "kube-system", "kube-public")
 JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 TERMINAL_PHASES = ("Succeeded", "Failed")
@@ -151,24 +156,29 @@ def prepare_for_status_update(new: K, old: K) -> K:
     return old.replace(status=updated.status)
 
 
-def prepare_for_delete(obj: K, *, requested: int | None, wall_ns: int) -> K | None:
+def prepare_for_delete(
+    obj: K, *, requested: int | None, wall_ns: int, propagation: str | None = None
+) -> K | None:
     """The object announced as going; itself when that was done before; ``None`` when it goes now.
 
     Args:
         obj: The object as it is stored.
         requested: The grace period asked for; ``None`` for the object's own.
         wall_ns: The time on the wall.
+        propagation: What becomes of its dependents: ``Background``, ``Foreground``, ``Orphan``.
     """
     metadata = obj.metadata
     grace = grace_period_seconds(obj, requested)
+    pending = metadata.deletion_grace_period_seconds or 0
     if metadata.deletion_timestamp is None:
-        if grace == 0 and not metadata.finalizers:
+        obj = _with_finalizers(obj, deletion_finalizers(obj, propagation))
+        if grace == 0 and not obj.metadata.finalizers:
             return None
         generation = metadata.generation and metadata.generation + 1
         return _going(obj, at_ns=wall_ns + grace * SECOND, grace=grace, generation=generation)
-    pending = metadata.deletion_grace_period_seconds or 0
     if pending == 0:
-        return obj if metadata.finalizers else None
+        obj = _with_finalizers(obj, deletion_finalizers(obj, propagation))
+        return obj if obj.metadata.finalizers else None
     if requested is None or grace >= pending:
         return obj  # a grace period can only be made shorter
     if grace == 0 and not metadata.finalizers:
@@ -177,6 +187,39 @@ def prepare_for_delete(obj: K, *, requested: int | None, wall_ns: int) -> K | No
     if at_ns < wall_ns:
         at_ns, grace = wall_ns, min(grace, 1)
     return _going(obj, at_ns=at_ns, grace=grace, generation=metadata.generation)
+
+
+def deletion_finalizers(obj: KubeObject, propagation: str | None) -> tuple[str, ...]:
+    """The finalizers with which a deletion makes the garbage collector act first, if it does."""
+    finalizers = obj.metadata.finalizers
+    if propagation is None:
+        if ORPHAN in finalizers:
+            propagation = "Orphan"
+        elif FOREGROUND in finalizers:
+            propagation = "Foreground"
+        elif type(obj).__name__ in ORPHANING_KINDS:
+            propagation = "Orphan"
+    kept = tuple(f for f in finalizers if f not in (ORPHAN, FOREGROUND))
+    added = {"Orphan": (ORPHAN,), "Foreground": (FOREGROUND,)}.get(propagation or "", ())
+    wanted = (*kept, *added)
+    return finalizers if set(wanted) == set(finalizers) else wanted
+
+
+def prepare_namespace_for_delete(namespace: K, *, wall_ns: int) -> K:
+    """The namespace on its way out: nothing new comes in, and its content has to go first."""
+    if namespace.metadata.deletion_timestamp is not None:
+        return namespace
+    going: Any = _going(
+        namespace, at_ns=wall_ns, grace=0, generation=namespace.metadata.generation
+    )
+    status = going.status.replace(phase="Terminating")
+    return going.replace(status=status)  # type: ignore[no-any-return]
+
+
+def _with_finalizers(obj: K, finalizers: tuple[str, ...]) -> K:
+    if finalizers == obj.metadata.finalizers:
+        return obj
+    return obj.replace(metadata=obj.metadata.replace(finalizers=finalizers))
 
 
 def deleted_now(obj: K, *, wall_ns: int) -> K:

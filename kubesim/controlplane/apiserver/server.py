@@ -88,8 +88,7 @@ class APIServer:
             Invalid: If it is not valid.
         """
         obj = _cleared(set_defaults(obj))
-        if obj.namespace and self.store.get(Namespace, obj.namespace) is None:
-            raise errors.not_found("namespaces", obj.namespace)
+        self._raise_if_no_place(obj)
         admitted: KubeObject = obj
         for plugin in self._admission:
             admitted = plugin.admit(admitted, self.store)
@@ -176,6 +175,7 @@ class APIServer:
         *,
         grace_period_seconds: int | None = None,
         uid: str | None = None,
+        propagation_policy: str | None = None,
     ) -> None:
         """Delete an object; a running pod is only marked, its kubelet finishes the deletion.
 
@@ -184,8 +184,11 @@ class APIServer:
             key: The object's key.
             grace_period_seconds: The grace period to use instead of the pod's own.
             uid: If given, only an object with this UID is deleted.
+            propagation_policy: What becomes of its dependents: ``Background``, ``Foreground`` or
+                ``Orphan``; ``None`` for the kind's own.
 
         Raises:
+            Forbidden: If it is a namespace that every cluster needs.
             NotFound: If it does not exist.
             Conflict: If it is not the object with that UID.
         """
@@ -196,9 +199,7 @@ class APIServer:
                 f"the UID in the precondition ({uid}) does not match the UID in record "
                 f"({obj.uid}). The object might have been deleted and then recreated",
             )  # fmt: skip
-        going = registry.prepare_for_delete(
-            obj, requested=grace_period_seconds, wall_ns=self._sim.wall_ns
-        )
+        going = self._going(obj, grace_period_seconds, propagation_policy)
         if going is None:
             gone = registry.deleted_now(obj, wall_ns=self._sim.wall_ns)
             if isinstance(gone, Pod) and obj.metadata.deletion_timestamp is None:
@@ -207,6 +208,22 @@ class APIServer:
             self._removed(gone)
         elif going is not obj:
             self._written("delete", self.store.put(going))
+
+    def finalize(self, key: str) -> None:
+        """The ``finalize`` subresource of a namespace: it is empty, and goes.
+
+        Raises:
+            NotFound: If it is gone.
+        """
+        namespace = self.get(Namespace, key)
+        self._removed(registry.deleted_now(namespace, wall_ns=self._sim.wall_ns))
+
+    def delete_collection(self, kind: type[K], namespace: str) -> tuple[K, ...]:
+        """Delete all objects of a kind in a namespace; returns those that are still there then."""
+        for obj in self.list(kind):
+            if obj.namespace == namespace:
+                self.delete(kind, obj.key, propagation_policy="Background")
+        return tuple(obj for obj in self.list(kind) if obj.namespace == namespace)
 
     def evict(
         self, key: str, *, grace_period_seconds: int | None = None, dry_run: bool = False
@@ -233,6 +250,32 @@ class APIServer:
         if not dry_run:
             self.update_status(eviction.disrupted(pod, wall_ns=self._sim.wall_ns))
             self.delete(Pod, key, grace_period_seconds=grace_period_seconds)
+
+    def _going(self, obj: K, grace: int | None, propagation: str | None) -> K | None:
+        """The object announced as going; itself when nothing changes; ``None`` when it goes now."""
+        wall_ns = self._sim.wall_ns
+        if isinstance(obj, Namespace):
+            if obj.name in registry.IMMORTAL_NAMESPACES:
+                raise errors.forbidden("namespaces", obj.name, "this namespace may not be deleted")
+            return registry.prepare_namespace_for_delete(obj, wall_ns=wall_ns)
+        return registry.prepare_for_delete(
+            obj, requested=grace, wall_ns=wall_ns, propagation=propagation
+        )
+
+    def _raise_if_no_place(self, obj: KubeObject) -> None:
+        """An object needs a namespace that exists and stays (NamespaceLifecycle)."""
+        if not obj.namespace:
+            return
+        namespace = self.store.get(Namespace, obj.namespace)
+        if namespace is None:
+            raise errors.not_found("namespaces", obj.namespace)
+        if namespace.metadata.deletion_timestamp is not None:
+            why = (
+                f"unable to create new content in namespace {namespace.name} because it is being "
+                "terminated"
+            )
+            name = obj.name or obj.metadata.generate_name or ""
+            raise errors.namespace_terminating(resource_name(type(obj)), name, why)
 
     def _mutated(self, obj: K) -> K:
         """The object as its mutating webhook leaves it."""

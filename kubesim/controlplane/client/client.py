@@ -116,11 +116,16 @@ class Client:
         *,
         grace_period_seconds: int | None = None,
         uid: str | None = None,
+        propagation_policy: str | None = None,
     ) -> SimProcess[None]:
         """Delete an object, or mark it for its kubelet."""
         return self._request(
             lambda: self._apiserver.delete(
-                kind, key, grace_period_seconds=grace_period_seconds, uid=uid
+                kind,
+                key,
+                grace_period_seconds=grace_period_seconds,
+                uid=uid,
+                propagation_policy=propagation_policy,
             )
         )
 
@@ -131,6 +136,14 @@ class Client:
     def take_token(self) -> int:
         """Reserve the next request; returns how many nanoseconds from now it may be sent."""
         return self._limiter.reserve(self._sim.now)
+
+    def delete_collection(self, kind: type[K], namespace: str) -> SimProcess[tuple[K, ...]]:
+        """Delete all objects of a kind in a namespace; gives those that are still there then."""
+        return self._request(lambda: self._apiserver.delete_collection(kind, namespace))
+
+    def finalize(self, key: str) -> SimProcess[None]:
+        """Let a namespace go that is empty."""
+        return self._request(lambda: self._apiserver.finalize(key))
 
     def evict(
         self, key: str, *, grace_period_seconds: int | None = None, dry_run: bool = False

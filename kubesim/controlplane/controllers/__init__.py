@@ -12,6 +12,7 @@ from kubesim.controlplane.controllers.disruption import DisruptionController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
+from kubesim.controlplane.controllers.namespace import NamespaceController
 from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
 from kubesim.controlplane.controllers.statefulset import StatefulSetController
@@ -24,6 +25,7 @@ __all__ = [
     "EndpointSliceController",
     "GarbageCollector",
     "JobController",
+    "NamespaceController",
     "NodeLifecycleController",
     "ReplicaSetController",
     "StatefulSetController",
