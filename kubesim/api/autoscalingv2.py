@@ -3,7 +3,7 @@
 Mirrors: staging/src/k8s.io/api/autoscaling/v2/types.go.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from kubesim.api.metav1 import ConditionStatus, KubeObject, LabelSelector, Time
 from kubesim.api.model import Int32, Int64, KubeModel
@@ -195,8 +195,6 @@ class HorizontalPodAutoscalerStatus(KubeModel):
 
 class HorizontalPodAutoscaler(KubeObject):
     """Changes the number of pods with their load."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["autoscaling/v2"] = "autoscaling/v2"
     kind: Literal["HorizontalPodAutoscaler"] = "HorizontalPodAutoscaler"

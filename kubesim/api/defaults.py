@@ -4,7 +4,8 @@
 object when there was nothing to fill in. Equal pod specs give one and the same result, so that
 thousands of equal pods go on sharing one spec.
 
-Mirrors: pkg/apis/{core,apps,batch,discovery,scheduling}/v1/defaults.go.
+Mirrors: pkg/apis/{core,apps,batch,discovery,scheduling}/v1/defaults.go,
+pkg/apis/autoscaling/v2/defaults.go.
 Departs: volumes that are not simulated keep their gaps; requests of a pod as a whole are not
 derived from its containers.
 """
@@ -26,6 +27,8 @@ from kubesim.api.appsv1 import (
     RollingUpdateStatefulSetStrategy,
     StatefulSet,
 )
+from kubesim.api.autoscalingdefaults import horizontal_pod_autoscaler_defaults
+from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.batchv1 import (
     CronJob,
     Job,
@@ -392,6 +395,7 @@ _DEFAULTERS: dict[type[KubeObject], Callable[[Any], Any]] = {
     EndpointSlice: _endpoint_slice,
     Job: _job,
     LimitRange: _limit_range,
+    HorizontalPodAutoscaler: horizontal_pod_autoscaler_defaults,
     Namespace: _namespace,
     Node: _node,
     Pod: _pod,

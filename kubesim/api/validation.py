@@ -18,6 +18,8 @@ from typing import Any
 
 from kubesim.api import formats
 from kubesim.api.appsv1 import Deployment, DeploymentSpec, ReplicaSet, ReplicaSetSpec
+from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
+from kubesim.api.autoscalingvalidation import horizontal_pod_autoscaler_errors
 from kubesim.api.corev1 import (
     ConfigMap,
     Namespace,
@@ -415,6 +417,7 @@ _NAME_FORMATS: dict[type[KubeObject], Callable[[str], tuple[str, ...]]] = {
 _CHECKS: dict[type[KubeObject], Callable[[Any], Errors]] = {
     ConfigMap: _config_map_errors,
     Deployment: _deployment_errors,
+    HorizontalPodAutoscaler: horizontal_pod_autoscaler_errors,
     Node: _node_errors,
     Pod: _pod_errors,
     PriorityClass: _priority_class_errors,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kubesim.cli.conforminghpa import judge_hpa_command
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
 from kubesim.conformance.controllers import judge_controllers
@@ -26,9 +27,12 @@ def conformance_command(what: str, folders: Sequence[Path], *, output: OutputFor
     Raises:
         InputError: If there is nothing to judge.
     """
+    if what == "hpa":
+        return judge_hpa_command(folders, output=output)
     judge = JUDGES.get(what)
     if judge is None:
-        raise InputError(f'nothing to judge is called "{what}"; there is: {", ".join(JUDGES)}')
+        known = ", ".join(sorted((*JUDGES, "hpa")))
+        raise InputError(f'nothing to judge is called "{what}"; there is: {known}')
     cases = [case for folder in folders for case in _cases(folder) if not case.is_file()]
     if not cases:
         raise InputError("there is no folder among these")

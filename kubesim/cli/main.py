@@ -218,9 +218,10 @@ def why(
 
 @app.command(epilog="Example: kubesim conformance controllers tests/golden/controllers/cases/*")
 def conformance(
-    what: Annotated[str, typer.Argument(help="What to judge: controllers or scheduler.")],
+    what: Annotated[str, typer.Argument(help="What to judge: controllers, hpa or scheduler.")],
     folders: Annotated[
-        list[Path], typer.Argument(help="Recorded cases: a folder each, or a folder of those.")
+        list[Path],
+        typer.Argument(help="Recorded cases: a folder each, or a folder of those; files for hpa."),
     ],
     *,
     output: Annotated[

@@ -29,5 +29,5 @@ def test_a_folder_without_a_case_is_bad_input(what: str, tmp_path: Path) -> None
 
 def test_an_unknown_subject_is_bad_input() -> None:
     """What cannot be judged is refused with a list of what can."""
-    with pytest.raises(InputError, match="controllers, scheduler"):
+    with pytest.raises(InputError, match="controllers, hpa, scheduler"):
         conformance_command("kubelet", [SCHEDULER_CASES], output=OutputFormat.TEXT)

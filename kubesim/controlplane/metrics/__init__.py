@@ -1,0 +1,35 @@
+"""The metrics APIs: what pods use, what a Service is asked, how long a queue is.
+
+``client`` is what an autoscaler asks. Behind it are three APIs, as in a real cluster: the resource
+metrics API (metrics-server), the custom and the external metrics API (an adapter).
+
+Mirrors: pkg/controller/podautoscaler/metrics, kubernetes-sigs/metrics-server.
+"""
+
+from kubesim.controlplane.metrics.client import (
+    ContainerMetrics,
+    CustomMetricsAPI,
+    ExternalMetricsAPI,
+    MetricsClient,
+    MetricsError,
+    MetricValue,
+    PodMetric,
+    PodMetrics,
+    PodMetricsInfo,
+    ResourceMetricsAPI,
+    RESTMetricsClient,
+)
+
+__all__ = [
+    "ContainerMetrics",
+    "CustomMetricsAPI",
+    "ExternalMetricsAPI",
+    "MetricValue",
+    "MetricsClient",
+    "MetricsError",
+    "PodMetric",
+    "PodMetrics",
+    "PodMetricsInfo",
+    "RESTMetricsClient",
+    "ResourceMetricsAPI",
+]
