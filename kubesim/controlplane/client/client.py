@@ -154,6 +154,7 @@ class Client:
                 key, grace_period_seconds=grace_period_seconds, dry_run=dry_run
             )
         )
+
     def ask(self) -> SimProcess[None]:
         """A request that an aggregated API server answers (the metrics APIs): it only takes time."""
         return self._request(lambda: None)
