@@ -20,6 +20,7 @@ from kubesim.controlplane.client import Client, ClientConfig
 from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, EventRecorded
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
+from kubesim.node.containerd.config import CriConfig
 from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
@@ -166,6 +167,7 @@ class NodeUnderTest:
         kubelet: bool = True,
         images_config: Mapping[str, Any] | None = None,
         disk: str = "100Gi",
+        cri: CriConfig | None = None,
         **settings: Any,
     ) -> None:
         sim = cluster.sim
@@ -193,6 +195,7 @@ class NodeUnderTest:
                 create_container=Constant(10 * MILLISECOND),
                 create_wasm_container=Constant(5 * MILLISECOND),
                 images=ImageStoreConfig(unpack_rate=20 * MB, **(images_config or {})),
+                cri=cri or CriConfig(),
             ),
             runtimes={**runtimes, **(shims(self.services) if shims else {})},
             remote=self,

@@ -54,6 +54,7 @@ class ContainerdNumbers(CalibrationModel):
     unpack_rate: RateNumber
     unpack_ratio_percent: CountNumber
     lazy_prefetch_per_mille: CountNumber
+    precompiled_percent: CountNumber
     restart: DurationNumber
     shim_install: DurationNumber
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubesim.calibration import Preset
-from kubesim.calibration.preset import ContainerdNumbers, RuntimeNumbers, WasmRuntimeNumbers
+from kubesim.calibration.preset import ContainerdNumbers
 from kubesim.cluster.config import NodeConfig
-from kubesim.cluster.shims import LINUX_SHIMS, WASM_SHIMS
+from kubesim.cluster.shims import ShimMaker
 from kubesim.controlplane.client import Client
 from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import Cni, HostLocal
 from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, CriConfig
+from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
+from kubesim.node.machine.disk import Disk
 from kubesim.node.shim import NodeServices, Shim
-from kubesim.node.shim.pool import InstanceNumbers
-from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
-from kubesim.node.shim.wasm import WasmRuntime, WasmShim
+from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.engine import Engine
-from kubesim.wasm.execution import TimeModel
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import Image, Layer
 from kubesim.world.network import Link, PodNetwork
@@ -123,9 +121,23 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         sim,
         cpu_millis=config.capacity["cpu"].milli_value(),
         memory_bytes=config.capacity["memory"].value(),
+        disk=Disk(sim, capacity_bytes=config.capacity["ephemeral-storage"].value()),
     )
-    services = NodeServices(sim=sim, node=config.name, machine=machine, sockets=world.network)
-    pod_cidr = _pod_cidr(index)
+    images = _image_store(numbers, config.cri)
+    content = ContentStore(
+        sim, disk=machine.disk, unpack_ratio_percent=images.unpack_ratio_percent
+    )
+    services = NodeServices(
+        sim=sim, node=config.name, machine=machine, sockets=world.network, content=content
+    )
+    shims = ShimMaker(
+        services,
+        preset=world.preset,
+        engine=world.engine,
+        memo=world.memo,
+        horizon_ns=world.horizon_ns,
+        calls=world.calls_from(config.name) if world.calls_from is not None else None,
+    )
     containerd = Containerd(
         services,
         config=ContainerdConfig(
@@ -133,40 +145,45 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             sandbox_runtime=numbers.sandbox_runtime.distribution,
             create_container=numbers.create_container.distribution,
             create_wasm_container=numbers.create_wasm_container.distribution,
-            images=_image_store(numbers, config.cri),
+            images=images,
+            cri=config.cri,
         ),
         runtimes={
-            handler: _shim(world, services, entry.shim)
-            for handler, entry in config.cri.runtimes.items()
+            handler: shims.make(entry.shim) for handler, entry in config.cri.runtimes.items()
         },
         remote=_Remote(world),
-        cni=_Attached(HostLocal(pod_cidr), network=world.network, node=config.name),
+        cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
+        content=content,
     )
     kubelet = Kubelet(
         sim,
         client=client,
-        config=KubeletConfig(
-            node_name=config.name,
-            node_ip=str(NODE_NETWORK.network_address + 10 + index),
-            capacity=config.capacity,
-            allocatable=config.allocatable,
-            labels=config.labels,
-            taints=config.taints,
-            pod_cidr=str(pod_cidr),
-            volumes=world.preset.kubelet.volumes.distribution,
-            settings=config.kubelet,
-        ),
+        config=_kubelet_config(world, config, index),
         runtime=containerd,
         images=containerd,
     )
     host = Host(
         sim=sim,
         numbers=numbers,
-        make_shim=lambda handler: _shim(world, services, handler),
+        make_shim=shims.make,
         network=world.network,
     )
     return NodeAssembly(
         config=config, machine=machine, containerd=containerd, kubelet=kubelet, host=host
+    )
+
+
+def _kubelet_config(world: World, config: NodeConfig, index: int) -> KubeletConfig:
+    return KubeletConfig(
+        node_name=config.name,
+        node_ip=str(NODE_NETWORK.network_address + 10 + index),
+        capacity=config.capacity,
+        allocatable=config.allocatable,
+        labels=config.labels,
+        taints=config.taints,
+        pod_cidr=str(_pod_cidr(index)),
+        volumes=world.preset.kubelet.volumes.distribution,
+        settings=config.kubelet,
     )
 
 
@@ -215,60 +232,3 @@ def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig
 
 def _pod_cidr(index: int) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network((int(POD_NETWORK.network_address) + 256 * index, 24))
-
-
-def _shim(world: World, services: NodeServices, handler: str) -> Shim:
-    if handler in LINUX_SHIMS:
-        calls = world.calls_from(services.node) if world.calls_from is not None else None
-        numbers = world.preset.runtimes[handler]
-        return _linux_shim(services, LINUX_SHIMS[handler], numbers, calls)
-    return _wasm_shim(world, services, handler, world.preset.wasm_runtimes)
-
-
-def _linux_shim(
-    services: NodeServices, name: str, numbers: RuntimeNumbers, calls: Calls | None
-) -> RuncShim:
-    runtime = LinuxRuntime(
-        name=name,
-        start=numbers.start.distribution,
-        stop=numbers.stop.distribution,
-        pod_overhead_bytes=numbers.overhead.value,
-    )
-    return RuncShim(services, runtime=runtime, calls=calls)
-
-
-def _wasm_shim(
-    world: World,
-    services: NodeServices,
-    handler: str,
-    runtimes: Mapping[str, WasmRuntimeNumbers],
-) -> WasmShim:
-    kind, numbers = WASM_SHIMS[handler], runtimes[handler]
-    execution = world.preset.execution
-    runtime = WasmRuntime(
-        name=kind.NAME,
-        kinds=kind.KINDS,
-        start=numbers.start.distribution,
-        stop=numbers.stop.distribution,
-        listen=numbers.listen.distribution,
-        instances=InstanceNumbers(
-            cold=numbers.instantiate.distribution,
-            warm=numbers.reuse.distribution if numbers.reuse else None,
-            request=numbers.request.distribution if numbers.request else None,
-        ),
-        instance_bytes=numbers.instance.value,
-        pod_overhead_bytes=numbers.overhead.value,
-        time=TimeModel(
-            fuel_per_us=execution.fuel_per_us.value, host_call_ns=execution.host_call.value
-        ),
-        horizon_ns=world.horizon_ns,
-    )
-    modules = PrecompiledModules(
-        services,
-        runtime=kind.NAME,
-        compile_per_kib=numbers.compile_per_kib.distribution,
-        load=numbers.load.distribution,
-    )
-    return WasmShim(
-        services, runtime=runtime, engine=world.engine, memo=world.memo, modules=modules
-    )

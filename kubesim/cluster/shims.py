@@ -5,12 +5,47 @@ Mirrors: the binaries ``containerd-shim-*`` that an installer puts on a node.
 
 from __future__ import annotations
 
-from kubesim.node.containerd.config import RuntimeEntry
-from kubesim.node.shim import spin, wasmedge, wasmtime
+from collections.abc import Callable
+from typing import Any
 
-WASM_SHIMS = {"spin": spin, "wasmtime": wasmtime, "wasmedge": wasmedge}
-LINUX_SHIMS = {"runc": "containerd-shim-runc-v2", "runsc": "containerd-shim-runsc-v1"}
+from kubesim.calibration import Preset
+from kubesim.node.containerd.config import RuntimeEntry
+from kubesim.node.shim import (
+    NodeServices,
+    Shim,
+    crun,
+    slight,
+    spin,
+    wamr,
+    wasmedge,
+    wasmer,
+    wasmtime,
+)
+from kubesim.node.shim.pool import InstanceNumbers
+from kubesim.node.shim.precompiled import PrecompiledModules
+from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
+from kubesim.node.shim.wasm import WasmShim
+from kubesim.node.shim.wasmruntime import WasmRuntime
+from kubesim.wasm.engine import Engine
+from kubesim.wasm.execution import TimeModel
+from kubesim.wasm.memo import Memo
+
+WASM_SHIMS = {
+    "spin": spin,
+    "slight": slight,
+    "wasmtime": wasmtime,
+    "wasmedge": wasmedge,
+    "wasmer": wasmer,
+    "wamr": wamr,
+}
+LINUX_SHIMS = {
+    "runc": "containerd-shim-runc-v2",
+    "crun": "containerd-shim-runc-v2",
+    "runsc": "containerd-shim-runsc-v1",
+    "kata": "containerd-shim-kata-v2",
+}
 KNOWN_SHIMS = (*LINUX_SHIMS, *WASM_SHIMS)
+BESIDE_WASM = "youki"  # runwasi runs a pod's Linux containers with youki's libcontainer
 
 
 def known_handlers() -> tuple[str, ...]:
@@ -25,4 +60,96 @@ def runs_wasm(shim: str) -> bool:
 
 def default_entry(handler: str) -> RuntimeEntry:
     """The runtime table's entry as its installer writes it."""
+    if handler == crun.NAME:
+        return RuntimeEntry(shim=handler, pod_annotations=crun.POD_ANNOTATIONS)
     return RuntimeEntry(shim=handler)
+
+
+class ShimMaker:
+    """Makes the shims of one node.
+
+    Args:
+        services: The node.
+        preset: All numbers.
+        engine: What really runs modules.
+        memo: The same, remembering results.
+        horizon_ns: When the run ends.
+        calls: The way from the node's pods to other Services.
+    """
+
+    def __init__(  # what a shim is made of
+        self,
+        services: NodeServices,
+        *,
+        preset: Preset,
+        engine: Callable[[], Engine],
+        memo: Callable[[], Memo],
+        horizon_ns: int,
+        calls: Calls | None,
+    ) -> None:
+        self._services = services
+        self._preset = preset
+        self._engine = engine
+        self._memo = memo
+        self._horizon_ns = horizon_ns
+        self._calls = calls
+
+    def make(self, shim: str) -> Shim:
+        """A shim by its short name."""
+        if shim == crun.NAME:
+            linux = self._linux(LINUX_SHIMS[shim], shim)
+            return crun.CrunShim(linux, self._wasm(shim, crun))
+        if shim in LINUX_SHIMS:
+            return self._linux(LINUX_SHIMS[shim], shim)
+        native = self._linux(WASM_SHIMS[shim].NAME, BESIDE_WASM)
+        return self._wasm(shim, WASM_SHIMS[shim], native)
+
+    def _linux(self, name: str, runtime: str) -> RuncShim:
+        numbers = self._preset.runtimes[runtime]
+        return RuncShim(
+            self._services,
+            runtime=LinuxRuntime(
+                name=name,
+                start=numbers.start.distribution,
+                stop=numbers.stop.distribution,
+                pod_overhead_bytes=numbers.overhead.value,
+            ),
+            calls=self._calls,
+        )
+
+    def _wasm(self, shim: str, kind: Any, native: RuncShim | None = None) -> WasmShim:
+        numbers, execution = self._preset.wasm_runtimes[shim], self._preset.execution
+        runtime = WasmRuntime(
+            name=kind.NAME,
+            kinds=kind.KINDS,
+            start=numbers.start.distribution,
+            stop=numbers.stop.distribution,
+            listen=numbers.listen.distribution,
+            instances=InstanceNumbers(
+                cold=numbers.instantiate.distribution,
+                warm=numbers.reuse.distribution if numbers.reuse else None,
+                request=numbers.request.distribution if numbers.request else None,
+            ),
+            instance_bytes=numbers.instance.value,
+            pod_overhead_bytes=numbers.overhead.value,
+            time=TimeModel(
+                fuel_per_us=execution.fuel_per_us.value, host_call_ns=execution.host_call.value
+            ),
+            horizon_ns=self._horizon_ns,
+        )
+        compiles = kind.COMPILES
+        modules = PrecompiledModules(
+            self._services,
+            runtime=kind.NAME,
+            compile_per_kib=numbers.compile_per_kib.distribution if compiles else None,
+            load=numbers.load.distribution,
+            size_percent=self._preset.containerd.precompiled_percent.value,
+        )
+        return WasmShim(
+            self._services,
+            runtime=runtime,
+            engine=self._engine,
+            memo=self._memo,
+            modules=modules,
+            native=native,
+        )

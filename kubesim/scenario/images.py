@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from kubesim.calibration import Preset
@@ -63,7 +64,7 @@ class ImageLoader:
         """An image that the scenario does not have: the preset's default program in one layer."""
         numbers = self._preset.programs["default"]
         layer = Layer(digest=_made_up_digest(name, 0), size_bytes=numbers.image.value)
-        program = _program(ProgramSpec(), numbers)
+        program = replace(_program(ProgramSpec(), numbers), guessed=True)
         return Image(name=name, digest=_made_up_digest(name, 1), layers=(layer,), program=program)
 
     def _image(self, spec: ImageSpec, index: int) -> Image:

@@ -70,6 +70,7 @@ class LinuxProgram:
         exit_code: What it ends with.
         log: Lines it writes once it is up.
         body: What it answers to every request.
+        guessed: Nobody described it: the image has no model in the scenario.
         queue_length: How many requests may wait for a worker; ``None`` for any number.
         refuses_when_full: A full queue refuses connections; else it answers with 503.
         calls: What it asks of other Services for each request, in this order.
@@ -84,6 +85,7 @@ class LinuxProgram:
     exit_code: int = 0
     log: tuple[str, ...] = ()
     body: bytes = b"ok\n"
+    guessed: bool = False
     queue_length: int | None = None
     refuses_when_full: bool = False
     calls: tuple[ServiceCall, ...] = ()

@@ -5,7 +5,7 @@ Mirrors: containerd internal/cri/config/config.go, config_unix.go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from kubesim.api.frozenmap import FrozenMap
@@ -62,6 +62,10 @@ class CriConfig:
     default_runtime_name: str = DEFAULT_RUNTIME
     runtimes: FrozenMap[str, RuntimeEntry] = FrozenMap()  # noqa: RUF009  # it does not change
 
+    def entry(self, handler: str) -> RuntimeEntry | None:
+        """The runtime table's entry for a handler; the default's for the empty one."""
+        return self.runtimes.get(handler or self.default_runtime_name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerdConfig:
@@ -73,6 +77,7 @@ class ContainerdConfig:
         create_container: Snapshot and spec of a Linux container.
         create_wasm_container: The same for a container without a root file system.
         images: How images are brought and kept.
+        cri: What ``config.toml`` says.
     """
 
     sandbox_network: Distribution
@@ -80,3 +85,4 @@ class ContainerdConfig:
     create_container: Distribution
     create_wasm_container: Distribution
     images: ImageStoreConfig
+    cri: CriConfig = field(default_factory=CriConfig)

@@ -24,7 +24,8 @@ from kubesim.facts import (
 )
 from kubesim.node.containerd.calls import CallLog
 from kubesim.node.containerd.cni import Cni
-from kubesim.node.containerd.config import DEFAULT_RUNTIME, ContainerdConfig
+from kubesim.node.containerd.config import ContainerdConfig
+from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.containerd.stats import StatsReader
@@ -55,9 +56,10 @@ class Containerd:
         runtimes: The runtime table: handler to shim.
         remote: The registry.
         cni: The network plugin.
+        content: The content store; an empty one of its own when it is left out.
     """
 
-    def __init__(
+    def __init__(  # what a runtime is made of
         self,
         services: NodeServices,
         *,
@@ -65,6 +67,7 @@ class Containerd:
         runtimes: Mapping[str, Shim],
         remote: Remote,
         cni: Cni,
+        content: ContentStore | None = None,
     ) -> None:
         self._services = services
         self._sim = services.sim
@@ -85,6 +88,7 @@ class Containerd:
             machine=services.machine,
             remote=remote,
             config=config.images,
+            content=content,
         )
 
     # RuntimeService
@@ -144,7 +148,7 @@ class Containerd:
         Raises:
             CriError: If the sandbox or the image is not there.
         """
-        work = self._create_container(pod_sandbox_id, config)
+        work = self._create_container(pod_sandbox_id, config, sandbox_config.annotations)
         uid = sandbox_config.metadata.uid
         return (yield from self._calls.call("CreateContainer", uid, config.name, work))
 
@@ -236,8 +240,8 @@ class Containerd:
         yield from self._calls.call("RemoveImage", "", image_id, _nothing())
 
     def image_fs_info(self) -> int:
-        """Bytes that layers, snapshots and precompiled modules take of the disk."""
-        return self.images.content.used_bytes
+        """Bytes that are taken of the file system which images are on."""
+        return self._services.machine.disk.used_bytes
 
     def list_images(self) -> tuple[Image, ...]:
         """All images here, largest first."""
@@ -266,7 +270,7 @@ class Containerd:
             container.task.kill(SIGKILL)
 
     def _run_pod_sandbox(self, config: PodSandboxConfig, handler: str) -> SimProcess[str]:
-        shim = self._runtimes.get(handler or DEFAULT_RUNTIME)
+        shim = self._runtimes.get(handler or self._config.cri.default_runtime_name)
         if shim is None:
             raise CriError(
                 "Unknown",
@@ -312,7 +316,12 @@ class Containerd:
             self._notify(sandbox.status.metadata.uid)
         yield self._sim.timeout(0)
 
-    def _create_container(self, sandbox_id: str, config: ContainerConfig) -> SimProcess[str]:
+    def _create_container(
+        self,
+        sandbox_id: str,
+        config: ContainerConfig,
+        annotations: tuple[tuple[str, str], ...],
+    ) -> SimProcess[str]:
         sandbox = self._sandboxes.get(sandbox_id)
         if sandbox is None or sandbox.status.state is not PodSandboxState.READY:
             raise CriError("NotFound", f'failed to find sandbox id "{sandbox_id}": not found')
@@ -323,7 +332,13 @@ class Containerd:
         cost = self._config.create_wasm_container if wasm else self._config.create_container
         yield self._sim.timeout(cost.draw(self._rng))
         metadata = sandbox.status.metadata
-        spec = task_spec(sandbox, config, program=image.program)
+        entry = self._config.cri.entry(sandbox.status.runtime_handler)
+        spec = task_spec(
+            sandbox,
+            config,
+            program=image.program,
+            annotations=() if entry is None else entry.passed(annotations),
+        )
         try:
             task = sandbox.shim.create(spec)
         except ShimError as error:

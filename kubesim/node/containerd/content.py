@@ -5,7 +5,8 @@ known by its chain ID: two images that begin with the same layers share the snap
 layer on another base is unpacked again. What no image needs any more goes with the last one that did.
 
 Mirrors: containerd core/content, core/snapshots; opencontainers/image-spec identity.ChainID.
-Departs: manifests and configs take no room; what garbage collection takes is nothing.
+Departs: manifests and configs take no room; collecting garbage takes no time. The room for a blob or
+a snapshot is taken when it is begun.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from kubesim.sim import Event, Sim
+from kubesim.node.machine.disk import Disk, DiskFullError
+from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.image import Layer, sha256_digest
 
 ROOTFS_LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
@@ -40,7 +42,7 @@ class Stored:
     """A blob or a snapshot.
 
     Attributes:
-        size_bytes: What it takes on the disk once it is there.
+        size_bytes: What it takes on the disk.
         done: Happens when it is there (with ``None``) or could not be had (with the reason).
     """
 
@@ -58,11 +60,13 @@ class ContentStore:
 
     Args:
         sim: The run.
+        disk: Where they are.
         unpack_ratio_percent: Size of an unpacked layer in percent of the compressed one.
     """
 
-    def __init__(self, sim: Sim, *, unpack_ratio_percent: int) -> None:
+    def __init__(self, sim: Sim, *, disk: Disk, unpack_ratio_percent: int) -> None:
         self._sim = sim
+        self._disk = disk
         self._ratio = unpack_ratio_percent
         self.blobs: dict[str, Stored] = {}
         self.snapshots: dict[str, Stored] = {}
@@ -71,24 +75,48 @@ class ContentStore:
 
     @property
     def used_bytes(self) -> int:
-        """What everything that is there takes on the disk."""
+        """What all of it takes on the disk."""
         stored = (*self.blobs.values(), *self.snapshots.values())
-        kept = sum(self._labelled.values())
-        return kept + sum(each.size_bytes for each in stored if each.there)
+        return sum(self._labelled.values()) + sum(each.size_bytes for each in stored)
 
     def ingest(self, layer: Layer) -> Stored:
-        """A blob that is about to be downloaded."""
+        """A blob that is about to be downloaded.
+
+        Raises:
+            DiskFullError: If there is no room for it.
+        """
+        self._disk.allocate(layer.size_bytes)
         stored = self.blobs[layer.digest] = Stored(layer.size_bytes, self._sim.event())
         return stored
 
     def prepare(self, chain_id: str, layer: Layer) -> Stored:
-        """A snapshot that is about to be unpacked."""
+        """A snapshot that is about to be unpacked.
+
+        Raises:
+            DiskFullError: If there is no room for it.
+        """
         size_bytes = layer.size_bytes * self._ratio // 100
+        self._disk.allocate(size_bytes)
         stored = self.snapshots[chain_id] = Stored(size_bytes, self._sim.event())
         return stored
 
+    def written(self, stored: Stored) -> SimProcess[None]:
+        """Wait for the disk to have taken a snapshot's files."""
+        yield from self._disk.read(stored.size_bytes)
+
+    def abandon(self, stored: Stored) -> None:
+        """What was begun could not be had: the room is free again."""
+        for kind in (self.blobs, self.snapshots):
+            for key in [key for key, each in kind.items() if each is stored]:
+                del kind[key]
+        self._disk.free(stored.size_bytes)
+
     def attach(self, digest: str, size_bytes: int) -> None:
-        """More content that lives as long as a blob does, such as its precompiled form."""
+        """More content that lives as long as a blob does; none where there is no room for it."""
+        try:
+            self._disk.allocate(size_bytes)
+        except DiskFullError:
+            return
         self._labelled[digest] = self._labelled.get(digest, 0) + size_bytes
 
     def on_dropped(self, listener: Callable[[str], None]) -> None:
@@ -100,6 +128,7 @@ class ContentStore:
         for layer in layers:
             stored = self.blobs.get(layer.digest)
             if stored is not None and stored.there and is_unpacked(layer):
+                self._disk.free(stored.size_bytes)
                 stored.size_bytes = 0
 
     def collect(self, needed: Iterable[tuple[Layer, ...]]) -> int:
@@ -117,4 +146,6 @@ class ContentStore:
                 listener(digest)
         for chain in [c for c, s in self.snapshots.items() if c not in chains and s.there]:
             del self.snapshots[chain]
-        return before - self.used_bytes
+        freed = before - self.used_bytes
+        self._disk.free(freed)
+        return freed

@@ -26,6 +26,7 @@ from kubesim.node.containerd.content import ContentStore, Stored, chain_ids, is_
 from kubesim.node.containerd.remotes import Remote, RemoteError
 from kubesim.node.cri.messages import CriError
 from kubesim.node.machine import Machine
+from kubesim.node.machine.disk import DiskFullError
 from kubesim.sim import Event, Resource, Sim, SimProcess
 from kubesim.sim.time import SECOND
 from kubesim.wire.image import Image, Layer
@@ -68,17 +69,27 @@ class ImageStore:
         machine: Where unpacking takes a core.
         remote: The registry.
         config: How images are brought and kept.
+        content: Where they are kept.
     """
 
-    def __init__(
-        self, sim: Sim, *, node: str, machine: Machine, remote: Remote, config: ImageStoreConfig
+    def __init__(  # what a store is made of
+        self,
+        sim: Sim,
+        *,
+        node: str,
+        machine: Machine,
+        remote: Remote,
+        config: ImageStoreConfig,
+        content: ContentStore | None = None,
     ) -> None:
         self._sim = sim
         self._node = node
         self._machine = machine
         self._remote = remote
         self._config = config
-        self.content = ContentStore(sim, unpack_ratio_percent=config.unpack_ratio_percent)
+        self.content = content or ContentStore(
+            sim, disk=machine.disk, unpack_ratio_percent=config.unpack_ratio_percent
+        )
         self._images: dict[str, Image] = {}
         self._pulls: dict[str, _Pull] = {}
         self._landmarks: dict[str, Event] = {}  # what a lazy layer's container waits for
@@ -161,7 +172,7 @@ class ImageStore:
         fetch = self._fetch_lazily if self._config.lazy else self._fetch_layers
         try:
             downloaded = yield from fetch(image)
-        except RemoteError as error:
+        except (RemoteError, DiskFullError) as error:
             message = f'failed to pull and unpack image "{reference}": {error}'
             pull.error = CriError("Unknown", message)
             return
@@ -215,7 +226,7 @@ class ImageStore:
             try:
                 yield from self._remote.fetch(layer, reference=image.name)
             except RemoteError as error:
-                del self.content.blobs[layer.digest]  # the next pull begins anew
+                self.content.abandon(blob)  # the next pull begins anew
                 blob.done.succeed(error)
                 return
         if self._down:
@@ -242,10 +253,11 @@ class ImageStore:
             if not needed.done.processed:
                 yield needed.done
             if needed.done.value is not None:
-                del self.content.snapshots[chain]
+                self.content.abandon(snapshot)
                 snapshot.done.succeed(needed.done.value)
                 return
         yield from self._machine.compute(layer.size_bytes * SECOND // self._config.unpack_rate)
+        yield from self.content.written(snapshot)
         snapshot.done.succeed()
 
     def _fetch_lazily(self, image: Image) -> SimProcess[int]:
@@ -282,7 +294,7 @@ class ImageStore:
                 rest = replace(layer, size_bytes=layer.size_bytes - first)
                 yield from self._remote.fetch(rest, reference=image.name)
         except RemoteError as error:
-            del self.content.blobs[layer.digest]
+            self.content.abandon(blob)
             blob.done.succeed(error)
             if not landmark.triggered:
                 landmark.succeed()

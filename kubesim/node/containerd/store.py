@@ -76,7 +76,13 @@ class Container:
     spec: TaskSpec
 
 
-def task_spec(sandbox: Sandbox, config: ContainerConfig, *, program: Program) -> TaskSpec:
+def task_spec(
+    sandbox: Sandbox,
+    config: ContainerConfig,
+    *,
+    program: Program,
+    annotations: tuple[tuple[str, str], ...] = (),
+) -> TaskSpec:
     """What the shim is told of a container."""
     metadata = sandbox.status.metadata
     return TaskSpec(
@@ -96,6 +102,7 @@ def task_spec(sandbox: Sandbox, config: ContainerConfig, *, program: Program) ->
         memory_limit_bytes=config.linux.memory_limit_in_bytes,
         oom_score_adj=config.linux.oom_score_adj,
         ports=config.ports,
+        annotations=annotations,
     )
 
 

@@ -94,7 +94,7 @@ class ImageService(Protocol):
         ...
 
     def image_fs_info(self) -> int:
-        """Bytes that images take of the disk (ImageFsInfo's ``used_bytes``)."""
+        """Bytes that are taken of the file system which images are on."""
         ...
 
     def list_images(self) -> tuple[Image, ...]:

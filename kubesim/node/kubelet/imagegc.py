@@ -12,7 +12,7 @@ images in use then were in use at each of them.
 
 Mirrors: pkg/kubelet/images/image_gc_manager.go; pkg/kubelet/kubelet.go (StartGarbageCollection,
 ImageGCPeriod).
-Departs: images that volumes use are not known; the disk's usage is that of images alone.
+Departs: images that volumes use are not known.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ second waits for the first.
 
 Mirrors: runwasi crates/containerd-shim-wasm/src/sandbox/containerd/client.rs (the labels
 ``runwasi.io/precompiled/<shim>/<hash>`` in the content store).
-Departs: the compiled form takes no disk; it is not yet removed with its image.
+Departs: how large the compiled form is, is a share of the module's size.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ class PrecompiledModules:
     Args:
         services: The node.
         runtime: The shim's name.
-        compile_per_kib: Compiling one KiB of module.
+        compile_per_kib: Compiling one KiB of module; ``None`` for a shim without a Compiler, which
+            keeps nothing.
         load: Making a compiled module ready.
+        size_percent: Size of the compiled form in percent of the module's.
     """
 
     def __init__(
@@ -34,28 +36,34 @@ class PrecompiledModules:
         services: NodeServices,
         *,
         runtime: str,
-        compile_per_kib: Distribution,
+        compile_per_kib: Distribution | None,
         load: Distribution,
+        size_percent: int = 0,
     ) -> None:
         self._services = services
         self._runtime = runtime
         self._compile_per_kib = compile_per_kib
         self._load = load
+        self._size_percent = size_percent
         self._compiled: dict[str, Event] = {}
+        if services.content is not None:
+            services.content.on_dropped(self._forget)
 
     def prepare(self, digest: str, size_bytes: int, *, rng: Rng) -> SimProcess[None]:
         """Have a module ready to be instantiated: compile it if need be, and load it."""
         sim = self._services.sim
         began_ns = sim.now
-        ready = self._compiled.get(digest)
-        compiled_here = ready is None
-        if ready is None:
-            ready = self._compiled[digest] = sim.event()
-            cpu_ns = self._compile_per_kib.draw(rng) * size_bytes // KIB
-            # Its own process: a start that is called off must not take it away from the others.
-            sim.process(self._compile(cpu_ns, ready))
-        if not ready.processed:
-            yield ready
+        compiled_here = False
+        if self._compile_per_kib is not None:
+            ready = self._compiled.get(digest)
+            compiled_here = ready is None
+            if ready is None:
+                ready = self._compiled[digest] = sim.event()
+                cpu_ns = self._compile_per_kib.draw(rng) * size_bytes // KIB
+                # Its own process: a start that is called off must not take it from the others.
+                sim.process(self._compile(digest, size_bytes, cpu_ns, ready))
+            if not ready.processed:
+                yield ready
         yield sim.timeout(self._load.draw(rng))
         sim.emit(
             ModuleLoaded(
@@ -68,6 +76,15 @@ class PrecompiledModules:
             )
         )
 
-    def _compile(self, cpu_ns: int, ready: Event) -> SimProcess[None]:
+    def _compile(
+        self, digest: str, size_bytes: int, cpu_ns: int, ready: Event
+    ) -> SimProcess[None]:
         yield from self._services.machine.compute(cpu_ns)
+        content = self._services.content
+        if content is not None:
+            content.attach(digest, size_bytes * self._size_percent // 100)
         ready.succeed()
+
+    def _forget(self, digest: str) -> None:
+        """The image is gone, and what was compiled from it with it."""
+        self._compiled.pop(digest, None)

@@ -11,3 +11,4 @@ from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-spin-v2"
 KINDS = frozenset({WasmKind.WAGI, WasmKind.HTTP, WasmKind.COMMAND})
+COMPILES = True

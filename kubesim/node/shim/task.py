@@ -6,6 +6,7 @@ Departs: Exec, Pause and Checkpoint come with the rooms that need them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +32,7 @@ class TaskSpec:
         oom_score_adj: Who is killed first when the node has no memory left.
         ip: The sandbox's address.
         ports: Ports the manifest declares, for a program that does not say where it listens.
+        annotations: Those of the pod that the runtime table hands on.
     """
 
     namespace: str
@@ -49,6 +51,7 @@ class TaskSpec:
     memory_limit_bytes: int = 0
     oom_score_adj: int = 0
     ports: tuple[int, ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def scope(self) -> str:
@@ -164,6 +167,18 @@ class Sockets(Protocol):
         ...
 
 
+class Content(Protocol):
+    """containerd's content store, as far as a shim uses it."""
+
+    def attach(self, digest: str, size_bytes: int) -> None:
+        """Store something that lives as long as a blob does."""
+        ...
+
+    def on_dropped(self, listener: Callable[[str], None]) -> None:
+        """Tell ``listener`` the digest of every blob that goes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeServices:
     """What a node offers to everything that runs on it."""
@@ -172,3 +187,4 @@ class NodeServices:
     node: str
     machine: Machine
     sockets: Sockets
+    content: Content | None = None

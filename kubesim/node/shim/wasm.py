@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -31,8 +31,9 @@ from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
-from kubesim.node.shim.pool import InstanceNumbers, InstancePool
+from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
+from kubesim.node.shim.runc import RuncShim
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
@@ -40,17 +41,18 @@ from kubesim.node.shim.task import (
     ExitStatus,
     NodeServices,
     ShimError,
+    Task,
     TaskSpec,
 )
+from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.node.shim.wasmtime import DEFAULT_PORT as WASMTIME_PORT
 from kubesim.node.shim.wasmtime import NAME as WASMTIME
 from kubesim.sim import Event, SimProcess
-from kubesim.sim.distribution import Distribution
 from kubesim.wasm import wagi
 from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
-from kubesim.wasm.execution import Execution, Limits, Status, TimeModel, WasiContext
+from kubesim.wasm.execution import Execution, Limits, Status, WasiContext
 from kubesim.wasm.memo import Memo
 from kubesim.wasm.stores import Awaiting, Reply, SpinContext, Stores
 from kubesim.wire.http import (
@@ -60,45 +62,12 @@ from kubesim.wire.http import (
     HttpResponse,
     Served,
 )
-from kubesim.wire.image import WasmKind, WasmProgram
+from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
 
 Outbound = Callable[[HttpRequest, str], SimProcess[HttpResponse | None]]
 """Asks another service, taking virtual time: the request and its scheme."""
 
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WasmRuntime:
-    """The numbers and the powers of one Wasm runtime.
-
-    Attributes:
-        name: The shim binary's name.
-        kinds: What modules can be for it.
-        start: StartContainer without compiling and loading.
-        stop: From SIGTERM to the end.
-        listen: From a loaded module until its HTTP trigger listens.
-        instances: What an instance and a request take.
-        instance_bytes: Memory of an idle instance.
-        pod_overhead_bytes: Memory of the shim, its zygote and pause.
-        time: From fuel to time.
-        horizon_ns: When the run ends; a command that is still running then is.
-        zygote_bytes: The part of the overhead that is the zygote.
-        pause_bytes: The part of it that is pause.
-    """
-
-    name: str
-    kinds: frozenset[WasmKind]
-    start: Distribution
-    stop: Distribution
-    listen: Distribution
-    instances: InstanceNumbers
-    instance_bytes: int
-    pod_overhead_bytes: int
-    time: TimeModel
-    horizon_ns: int
-    zygote_bytes: int = 0
-    pause_bytes: int = 0
 
 
 class WasmShim:
@@ -111,11 +80,12 @@ class WasmShim:
         memo: The same, remembering results.
         modules: What is compiled on this node.
         outbound: The network, as a component sees it.
+        native: Runs the pod's containers that are no Wasm, side by side with those that are.
     """
 
     runs_wasm = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a shim is made of
         self,
         services: NodeServices,
         *,
@@ -124,7 +94,9 @@ class WasmShim:
         memo: Callable[[], Memo],
         modules: PrecompiledModules,
         outbound: Outbound | None = None,
+        native: RuncShim | None = None,
     ) -> None:
+        self._native = native
         self.name = runtime.name
         self.outbound = outbound
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
@@ -136,17 +108,22 @@ class WasmShim:
         self.memo = memo
         self.modules = modules
 
-    def create(self, spec: TaskSpec) -> WasmTask:
-        """A task that is not started yet.
+    def create(self, spec: TaskSpec) -> Task:
+        """A task that is not started yet; a Linux program's, when its image has one."""
+        program = spec.program
+        if self._native is not None and isinstance(program, LinuxProgram) and not program.guessed:
+            return self._native.create(spec)
+        return self.create_wasm(spec)
+
+    def create_wasm(self, spec: TaskSpec) -> WasmTask:
+        """A module's task that is not started yet.
 
         Raises:
             ShimError: If the image has no module, or one this runtime has no trigger for.
         """
         program = spec.program
         if not isinstance(program, WasmProgram):
-            raise ShimError(
-                f"{self.name}: the image has no Wasm layer and Linux containers are not simulated"
-            )
+            raise ShimError(f"{self.name}: the image has no Wasm layer that the shim can run")
         if program.kind not in self.runtime.kinds:
             raise ShimError(f'{self.name}: no trigger for a module of kind "{program.kind.value}"')
         return WasmTask(self, spec=spec, program=program)

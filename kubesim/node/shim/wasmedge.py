@@ -1,6 +1,6 @@
 """containerd-shim-wasmedge: plain modules in WasmEdge.
 
-Mirrors: containerd/runwasi crates/containerd-shim-wasmedge: a core module's ``_start``.
+Mirrors: containerd/runwasi crates/containerd-shim-wasmedge: a core module's ``_start``; no Compiler.
 Departs: the module runs in wasmtime; only times and memory are WasmEdge's.
 """
 
@@ -10,3 +10,4 @@ from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-wasmedge-v1"
 KINDS = frozenset({WasmKind.COMMAND})
+COMPILES = False

@@ -11,4 +11,5 @@ from kubesim.wire.image import WasmKind
 
 NAME = "containerd-shim-wasmtime-v1"
 KINDS = frozenset({WasmKind.HTTP, WasmKind.COMMAND})
+COMPILES = True
 DEFAULT_PORT = 8080

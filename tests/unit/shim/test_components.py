@@ -11,7 +11,8 @@ from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest
 from kubesim.node.shim import ShimError, TaskSpec, spin, wasmtime
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.wasm import WasmRuntime, WasmShim, WasmTask
+from kubesim.node.shim.wasm import WasmShim, WasmTask
+from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.sim.distribution import Constant
 from kubesim.wasm import TimeModel
 from kubesim.wasm.memo import Memo

@@ -11,7 +11,8 @@ from kubesim.bench.hostile import CASES, LIMITS, Hostile, hostile_engine, outcom
 from kubesim.node.shim import ShimError, TaskSpec
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.wasm import WasmRuntime, WasmShim
+from kubesim.node.shim.wasm import WasmShim
+from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.sim.distribution import Constant
 from kubesim.wasm import Engine, TimeModel
 from kubesim.wasm.memo import Memo

@@ -13,7 +13,8 @@ from kubesim.node.shim import ExitStatus, ShimError, TaskSpec
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.task import SIGKILL, SIGTERM
-from kubesim.node.shim.wasm import WasmRuntime, WasmShim, WasmTask
+from kubesim.node.shim.wasm import WasmShim, WasmTask
+from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.sim import Interrupt, SimProcess
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import seconds
