@@ -156,7 +156,7 @@ class Cfs:
 
     def _changed(self, leaf: Entity, *, threads: int) -> None:
         """The leaf, settled, has more or fewer threads, or another background load."""
-        limited, demand_before = leaf.limited, leaf.demand
+        limited, demand_before, rate = leaf.limited, leaf.demand, leaf.rate
         for above in limited:
             assert above.bandwidth is not None
             above.bandwidth.settle(self._sim.now, above.rate)
@@ -183,8 +183,8 @@ class Cfs:
         elif (
             self._contended
             and self._root.demand > self.capacity
-            and leaf.rate < demand_before
-            and leaf.rate <= leaf.demand
+            and rate < demand_before
+            and rate <= leaf.demand
             and not limited
         ):
             self._rerate(leaf)  # more wishes of one that does not get what it wants already
