@@ -137,18 +137,20 @@ class PlayedKubelet:
             if not new.spec.node_name:
                 self._cluster.api.bind(new.key, f"n{self.seen % 5}")
             ready_s = self._ready_s + self._stagger_s * self.seen
-            sim.call_in(seconds(ready_s), self._ready, new.key, new.name)
+            sim.call_in(seconds(ready_s), self._ready, new.key, new.uid)
         elif new is not None and old is not None:
             going = new.metadata.deletion_timestamp is not None
             if going and old.metadata.deletion_timestamp is None:
-                sim.call_in(seconds(self._delete_s), self._gone, new.key)
+                sim.call_in(seconds(self._delete_s), self._gone, new.key, new.uid)
 
-    def _ready(self, key: str, name: str) -> None:
-        if self._cluster.exists(Pod, key):
-            self._cluster.set_ready(name, ip=f"10.0.0.{self.seen}")
+    def _ready(self, key: str, uid: str) -> None:
+        found = self._cluster.api.store.get(Pod, key)
+        if found is not None and found.uid == uid:
+            self._cluster.set_ready(found.name, ip=f"10.0.0.{self.seen}")
 
-    def _gone(self, key: str) -> None:
-        if self._cluster.exists(Pod, key):
+    def _gone(self, key: str, uid: str) -> None:
+        found = self._cluster.api.store.get(Pod, key)
+        if found is not None and found.uid == uid:
             self._cluster.api.delete(Pod, key, grace_period_seconds=0)
 
 

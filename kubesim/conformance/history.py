@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from kubesim.conformance.recording import Recording
@@ -159,6 +159,21 @@ def spec_sequence(data: Mapping[str, Any]) -> list[list[Any]]:
         if sizes != sequence[-1][1]:
             sequence.append([at_ms, dict(sizes)])
     return sequence
+
+
+def without_blinks(sequence: Sequence[list[Any]]) -> list[list[Any]]:
+    """The sequence without sizes that only say which of two ReplicaSets vanished first."""
+    return [
+        line
+        for line, after in zip_longest(sequence, sequence[1:])
+        if after is None
+        or after[0] - line[0] > BLINK_MS
+        or not after[1].keys() < line[1].keys()
+        or line is sequence[0]
+    ]
+
+
+BLINK_MS = 10
 
 
 def per_second(times: Sequence[float]) -> dict[int, int]:
