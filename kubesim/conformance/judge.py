@@ -7,9 +7,9 @@ Compared, each a counted item:
   sides; so a change may come 150 ms early or late) and at the end, there with the conditions in
   their order and their messages;
 - the sizes of ReplicaSets in the order in which they were set, each within 150 ms;
-- when each pod was created, ready, asked to go and gone, within 150 ms (what the fake kubelet writes, 100
-  ms more when it was late in the recording): by name if it has one of its
-  own, otherwise the k-th of those that are alike; and for StatefulSets the order of these steps;
+- when each pod was created, ready, asked to go and gone, within 150 ms (100 ms more for what the fake
+  kubelet writes, which was late at times): by name if it has one of its own, otherwise the k-th of
+  those that are alike; and for StatefulSets the order of these steps;
 - Events: source, kind, type, reason, message and count; of the scheduler's without the count;
 - of cases too large for lists: how many pods in every second (the first exactly, the others by one
   more or less), when the k-th came, and how many at the end.

