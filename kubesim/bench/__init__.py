@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, str] = {
     "lifecycle": "pods from create to Ready through the whole cluster",
     "openb": "the openb trace: 8,152 tasks that share the GPUs of 1,523 nodes",
     "schedule": "scheduling decisions on 5,000 nodes",
+    "seed": "the tables of the article it all began with: published, simulated, measured",
     "wasm": "real modules: costs, throughput, density, the hostile set",
 }
 

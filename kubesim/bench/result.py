@@ -26,6 +26,7 @@ class Result:
         unit: Its unit.
         higher_is_better: Whether more of it is good.
         row: In text, it is a cell of this row of a table.
+        published: What somebody else says it is.
     """
 
     name: str
@@ -33,6 +34,15 @@ class Result:
     unit: str
     higher_is_better: bool
     row: str = ""
+    published: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """``name``, ``value``, ``unit``, ``higher_is_better``, and ``published`` if there is one."""
+        data = asdict(self)
+        del data["row"]
+        if self.published is None:
+            del data["published"]
+        return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +58,7 @@ class Benchmark:
         return {
             "benchmark": self.benchmark,
             "machine": self.machine,
-            "results": [
-                {key: value for key, value in asdict(result).items() if key != "row"}
-                for result in self.results
-            ],
+            "results": [result.to_json() for result in self.results],
         }
 
 

@@ -149,6 +149,7 @@ class ProgramNumbers(CalibrationModel):
         workers: How many requests it works on at the same time.
         memory: Resident memory when idle.
         image: Size of its image, where the scenario does not have the image.
+        start: What its runtime takes to start it, instead of what it takes for any image.
     """
 
     init: DurationNumber
@@ -156,6 +157,7 @@ class ProgramNumbers(CalibrationModel):
     workers: CountNumber
     memory: BytesNumber
     image: BytesNumber
+    start: DurationNumber | None = None
 
 
 class Preset(CalibrationModel):

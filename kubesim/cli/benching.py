@@ -35,10 +35,23 @@ def bench_command(name: str, *, output: OutputFormat) -> int:
                 print(f"  {row:36} " + "  ".join(map(_cell, results)))
                 continue
             for result in results:
-                print(f"  {result.name:36} {result.value:>14,.1f} {result.unit}")
+                print(_line(result))
     else:
         print_data(benchmark.to_json(), output)
     return EXIT_PASSED
+
+
+def _line(result: Result) -> str:
+    """One value, and what was published beside it."""
+    text = f"  {result.name:36} {result.value:>14,.{_digits(result.value)}f} {result.unit}"
+    if result.published is None:
+        return text
+    deviation = 100 * (result.value / result.published - 1)
+    return f"{text:58} published {result.published:>9,.1f}  {deviation:>+6.1f} %"
+
+
+def _digits(value: float) -> int:
+    return 1 if abs(value) >= 10 or value == int(value) else 3  # three digits say enough
 
 
 def _cell(result: Result) -> str:

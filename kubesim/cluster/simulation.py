@@ -109,6 +109,11 @@ class Simulation:
         return self.apiserver.store
 
     @property
+    def network(self) -> PodNetwork:
+        """The pods' network."""
+        return self._network
+
+    @property
     def scheduler(self) -> Scheduler:
         """The scheduler, for those who want to know why."""
         return self._scheduler

@@ -147,6 +147,7 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         queue_length=spec.queue_length,
         refuses_when_full=spec.when_full == "refuse",
         calls=tuple(_call(call) for call in spec.calls),
+        start=numbers.start.distribution if numbers.start else None,
     )
 
 

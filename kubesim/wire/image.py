@@ -74,6 +74,8 @@ class LinuxProgram:
         queue_length: How many requests may wait for a worker; ``None`` for any number.
         refuses_when_full: A full queue refuses connections; else it answers with 503.
         calls: What it asks of other Services for each request, in this order.
+        start: What its runtime takes to start it, where that is known of the image; else what the
+            runtime takes for any.
     """
 
     init: Distribution
@@ -89,6 +91,7 @@ class LinuxProgram:
     queue_length: int | None = None
     refuses_when_full: bool = False
     calls: tuple[ServiceCall, ...] = ()
+    start: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,8 @@ class RuncTask:
     def start(self) -> SimProcess[None]:
         """Let the runtime work until the program runs, then let that run in its cgroup."""
         machine = self._services.machine
-        yield from machine.compute(self._runtime.start.draw(self._rng))
+        start = self._program.start or self._runtime.start
+        yield from machine.compute(start.draw(self._rng))
         if self._stopping:
             return
         self._cgroup = self._spec.make_cgroup(machine)

@@ -201,7 +201,9 @@ class WasmTask:
             self._sim.call_in(delay_ns, self._end, ExitStatus(exit_code=0, reason="Completed"))
 
     def _command(self, module: Module | Component) -> SimProcess[None]:
-        """Run ``_start`` now and let its output and its end happen when they are due."""
+        """Make an instance, run its ``_start`` and let its output and end happen when due."""
+        assert self.cgroup is not None
+        yield from self.cgroup.compute(self.shim.runtime.instances.cold.draw(self._rng))
         spec, began_ns = self.spec, self._sim.now
         horizon_ns = self.shim.runtime.horizon_ns - began_ns
         context = WasiContext(
@@ -218,7 +220,6 @@ class WasmTask:
             time=self.shim.runtime.time,
             spin=spin_context(self._program, spec, self.stores),
         )
-        assert self.cgroup is not None
         for cpu_ns, sleep_ns, chunk in timed_output(execution):
             yield from self.cgroup.compute(cpu_ns)
             yield self._sim.timeout(sleep_ns)
