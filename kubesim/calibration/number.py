@@ -18,7 +18,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from kubesim.api.duration import parse_duration
 from kubesim.api.quantity import Quantity
-from kubesim.sim.distribution import Constant, Distribution, Lognormal, Uniform
+from kubesim.sim.distribution import (
+    Constant,
+    Distribution,
+    Lognormal,
+    Normal,
+    Quantiles,
+    ShiftedLognormal,
+    Uniform,
+)
 
 Grade = Literal["A", "B", "C", "D", "K"]
 
@@ -61,24 +69,59 @@ class Sourced(CalibrationModel):
 
 
 class Spread(CalibrationModel):
-    """How a duration spreads around its median: one of three forms.
+    """How a duration spreads around its median: one of five forms.
 
     Attributes:
         p99: Lognormal through the median and this 99th percentile.
         sigma: Lognormal with this standard deviation of the logarithm.
+        shift: With ``sigma``: what it takes at least; only what is above it is lognormal.
+        sd: Normal with this standard deviation.
         uniform: Every value of this range as likely as the other (the median is then its middle).
+        quantiles: Percentages and durations, from 0 to 100 through 50, with straight lines between
+            them: what was measured where no other form fits.
     """
 
     p99: DurationNs | None = None
     sigma: float | None = Field(default=None, ge=0, le=3)
+    shift: DurationNs | None = None
+    sd: DurationNs | None = None
     uniform: tuple[DurationNs, DurationNs] | None = None
+    quantiles: tuple[tuple[float, DurationNs], ...] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Spread:
-        given = [self.p99 is not None, self.sigma is not None, self.uniform is not None]
-        if sum(given) != 1:
-            raise ValueError("give exactly one of p99, sigma, uniform")
+        forms = (self.p99, self.sigma, self.sd, self.uniform, self.quantiles)
+        if sum(form is not None for form in forms) != 1:
+            raise ValueError("give exactly one of p99, sigma, sd, uniform, quantiles")
+        if self.shift is not None and self.sigma is None:
+            raise ValueError("a shift needs a sigma")
+        if self.quantiles is not None:
+            _check_quantiles(self.quantiles)
         return self
+
+    def around(self, median_ns: int) -> Distribution:
+        """The distribution with this spread and that median."""
+        if self.uniform is not None:
+            return Uniform(*self.uniform)
+        if self.quantiles is not None:
+            return Quantiles(self.quantiles)
+        if self.sd is not None:
+            return Normal(median_ns, self.sd)
+        if self.p99 is not None:
+            return Lognormal.from_quantiles(median_ns, self.p99)
+        assert self.sigma is not None
+        if self.shift is not None:
+            return ShiftedLognormal(median_ns, self.shift, self.sigma)
+        return Lognormal(median_ns, self.sigma)
+
+
+def _check_quantiles(points: tuple[tuple[float, int], ...]) -> None:
+    percents = [percent for percent, _ in points]
+    if percents != sorted(set(percents)) or percents[:1] != [0.0] or percents[-1:] != [100.0]:
+        raise ValueError("the percentages must rise from 0 to 100")
+    latencies = [latency for _, latency in points]
+    if latencies != sorted(latencies):
+        raise ValueError("a higher quantile must not be smaller")
 
 
 class DurationNumber(Sourced):
@@ -97,20 +140,18 @@ class DurationNumber(Sourced):
                 and self.spread.uniform[0] >= self.spread.uniform[1]
             ):
                 raise ValueError("the range is empty")
+            if self.spread.shift is not None and self.spread.shift >= self.value:
+                raise ValueError("the shift is not below the median")
+            if self.spread.quantiles is not None and (
+                dict(self.spread.quantiles).get(50.0) != self.value
+            ):
+                raise ValueError("the quantile of 50 must be there and be the value")
         return self
 
     @property
     def distribution(self) -> Distribution:
         """What components draw from."""
-        spread = self.spread
-        if spread == "none":
-            return Constant(self.value)
-        if spread.uniform is not None:
-            return Uniform(*spread.uniform)
-        if spread.p99 is not None:
-            return Lognormal.from_quantiles(self.value, spread.p99)
-        assert spread.sigma is not None
-        return Lognormal(self.value, spread.sigma)
+        return Constant(self.value) if self.spread == "none" else self.spread.around(self.value)
 
 
 class BytesNumber(Sourced):

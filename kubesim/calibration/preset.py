@@ -45,7 +45,25 @@ class KubeletNumbers(CalibrationModel):
 
 
 class ContainerdNumbers(CalibrationModel):
-    """containerd and what it calls."""
+    """containerd and what it calls.
+
+    The last four are what ending takes; a preset that leaves them out lets it take no time.
+
+    Attributes:
+        sandbox_network: Network namespace and CNI ADD.
+        sandbox_runtime: Creating and starting the pause container.
+        create_container: Snapshot and spec of a Linux container.
+        create_wasm_container: The same for a container without a root file system.
+        unpack_rate: Bytes of compressed layer a second, one layer at a time.
+        unpack_ratio_percent: Size of an unpacked layer in percent of the compressed one.
+        lazy_prefetch_per_mille: How much of a lazy image has to be here for a container to start.
+        restart: Restarting containerd until it answers again.
+        shim_install: Bringing a shim to a node, the restart included.
+        kill_container: From SIGKILL until the shim has told of the end.
+        remove_container: RemoveContainer of one that has ended.
+        stop_sandbox: StopPodSandbox: the pause container's end and CNI DEL.
+        remove_sandbox: RemovePodSandbox of a stopped one.
+    """
 
     sandbox_network: DurationNumber
     sandbox_runtime: DurationNumber
@@ -57,6 +75,10 @@ class ContainerdNumbers(CalibrationModel):
     precompiled_percent: CountNumber
     restart: DurationNumber
     shim_install: DurationNumber
+    kill_container: DurationNumber | None = None
+    remove_container: DurationNumber | None = None
+    stop_sandbox: DurationNumber | None = None
+    remove_sandbox: DurationNumber | None = None
 
 
 class RegistryNumbers(CalibrationModel):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubesim.calibration import Preset
+from kubesim.calibration.number import DurationNumber
 from kubesim.calibration.preset import ContainerdNumbers
 from kubesim.cluster.config import NodeConfig
 from kubesim.cluster.shims import ShimMaker
@@ -14,7 +15,7 @@ from kubesim.controlplane.client import Client
 from kubesim.facts import ShimInstalled
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import Cni, HostLocal
-from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, CriConfig
+from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, NO_TIME, CriConfig, EndingTimes
 from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.kubelet import Kubelet, KubeletConfig
@@ -23,6 +24,7 @@ from kubesim.node.machine.disk import Disk
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
+from kubesim.sim.distribution import Distribution
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import Image, Layer
@@ -147,6 +149,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
             create_wasm_container=numbers.create_wasm_container.distribution,
             images=images,
             cri=config.cri,
+            ending=_ending(numbers),
         ),
         runtimes={
             handler: shims.make(entry.shim) for handler, entry in config.cri.runtimes.items()
@@ -228,6 +231,19 @@ def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig
         lazy=cri.snapshotter in LAZY_SNAPSHOTTERS,
         prefetch_per_mille=numbers.lazy_prefetch_per_mille.value,
     )
+
+
+def _ending(numbers: ContainerdNumbers) -> EndingTimes:
+    return EndingTimes(
+        kill_container=_or_no_time(numbers.kill_container),
+        remove_container=_or_no_time(numbers.remove_container),
+        stop_sandbox=_or_no_time(numbers.stop_sandbox),
+        remove_sandbox=_or_no_time(numbers.remove_sandbox),
+    )
+
+
+def _or_no_time(number: DurationNumber | None) -> Distribution:
+    return NO_TIME if number is None else number.distribution
 
 
 def _pod_cidr(index: int) -> ipaddress.IPv4Network:

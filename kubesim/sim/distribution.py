@@ -80,6 +80,61 @@ class Lognormal:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftedLognormal:
+    """A lognormal latency on top of a part that is always there."""
+
+    median_ns: int
+    shift_ns: int
+    sigma: float
+
+    def draw(self, rng: Rng) -> int:
+        """One draw, above the shift."""
+        return self.shift_ns + round(rng.lognormal(self.median_ns - self.shift_ns, self.sigma))
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Symmetric around its median; what would be negative is 0."""
+
+    median_ns: int
+    sd_ns: int
+
+    def draw(self, rng: Rng) -> int:
+        """One draw."""
+        return max(0, round(self.median_ns + self.sd_ns * rng.normal()))
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """As somebody measured it: some percentiles, and a straight line from each to the next.
+
+    Attributes:
+        points: Percentages from 0 to 100, rising, with the latency of each.
+    """
+
+    points: tuple[tuple[float, int], ...]
+
+    def draw(self, rng: Rng) -> int:
+        """One draw, by inversion."""
+        return self.at(rng.random() * 100.0)
+
+    def at(self, percent: float) -> int:
+        """The latency that so many percent stay below."""
+        low, low_ns = self.points[0]
+        for high, high_ns in self.points:
+            if percent <= high:
+                part = (percent - low) / (high - low) if high > low else 0.0
+                return low_ns + round(part * (high_ns - low_ns))
+            low, low_ns = high, high_ns
+        return low_ns
+
+    @property
+    def median_ns(self) -> int:
+        """The 50th percentile."""
+        return self.at(50.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Exponential:
     """Memoryless, with a mean."""
 

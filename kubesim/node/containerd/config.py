@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.node.containerd.images import ImageStoreConfig
-from kubesim.sim.distribution import Distribution
+from kubesim.sim.distribution import Constant, Distribution
 from kubesim.sim.time import SECOND
 
 DEFAULT_RUNTIME = "runc"
+NO_TIME = Constant(0)
 LAZY_SNAPSHOTTERS = frozenset({"stargz"})
 
 
@@ -68,6 +69,23 @@ class CriConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndingTimes:
+    """How long ending takes; no time where nobody says.
+
+    Attributes:
+        kill_container: From SIGKILL until the shim has told of the end.
+        remove_container: RemoveContainer of one that has ended.
+        stop_sandbox: The pause container's end and CNI DEL.
+        remove_sandbox: RemovePodSandbox of a stopped one.
+    """
+
+    kill_container: Distribution = NO_TIME
+    remove_container: Distribution = NO_TIME
+    stop_sandbox: Distribution = NO_TIME
+    remove_sandbox: Distribution = NO_TIME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerdConfig:
     """containerd's settings and how long its own work takes.
 
@@ -78,6 +96,7 @@ class ContainerdConfig:
         create_wasm_container: The same for a container without a root file system.
         images: How images are brought and kept.
         cri: What ``config.toml`` says.
+        ending: How long ending takes.
     """
 
     sandbox_network: Distribution
@@ -86,3 +105,4 @@ class ContainerdConfig:
     create_wasm_container: Distribution
     images: ImageStoreConfig
     cri: CriConfig = field(default_factory=CriConfig)
+    ending: EndingTimes = EndingTimes()

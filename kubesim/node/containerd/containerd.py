@@ -45,6 +45,7 @@ from kubesim.node.cri.stats import ContainerStats, PodSandboxStats
 from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError
 from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.sim import Event, SimProcess
+from kubesim.sim.distribution import Distribution
 
 
 class Containerd:
@@ -123,7 +124,8 @@ class Containerd:
             self._stats.forget(container_id)
         self._stats.forget(pod_sandbox_id)
         self._pods.pop(uid, None)
-        yield from self._calls.call("RemovePodSandbox", uid, pod_sandbox_id, _nothing())
+        work = self._spend(self._config.ending.remove_sandbox)
+        yield from self._calls.call("RemovePodSandbox", uid, pod_sandbox_id, work)
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> SimProcess[PodSandboxStatus]:
         """The state of one sandbox.
@@ -185,7 +187,10 @@ class Containerd:
         container.task.kill(SIGKILL)
         self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
         yield from self._calls.call(
-            "RemoveContainer", container.spec.uid, container.status.name, _nothing()
+            "RemoveContainer",
+            container.spec.uid,
+            container.status.name,
+            self._spend(self._config.ending.remove_container),
         )
 
     def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:
@@ -314,6 +319,7 @@ class Containerd:
             sandbox.stop(self._services.machine)
             self._cni.delete(sandbox.status.ip)
             self._notify(sandbox.status.metadata.uid)
+            yield from self._spend(self._config.ending.stop_sandbox)
         yield self._sim.timeout(0)
 
     def _create_container(
@@ -430,6 +436,12 @@ class Containerd:
         if not exited.triggered:
             container.task.kill(SIGKILL)
             yield exited
+            yield from self._spend(self._config.ending.kill_container)
+
+    def _spend(self, distribution: Distribution) -> SimProcess[None]:
+        took_ns = distribution.draw(self._rng)
+        if took_ns:
+            yield self._sim.timeout(took_ns)
 
     def _phase_ended(self, phase: str, config: PodSandboxConfig, *, began_ns: int) -> None:
         metadata = config.metadata
