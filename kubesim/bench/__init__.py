@@ -15,6 +15,7 @@ __all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
 
 BENCHMARKS: dict[str, str] = {
     "lifecycle": "pods from create to Ready through the whole cluster",
+    "node": "container starts: as recorded, and as simulated with the preset made of them",
     "openb": "the openb trace: 8,152 tasks that share the GPUs of 1,523 nodes",
     "schedule": "scheduling decisions on 5,000 nodes",
     "seed": "the tables of the article it all began with: published, simulated, measured",

@@ -59,7 +59,7 @@ class Fit:
 
 
 def stats() -> Any:
-    """scipy's statistics, which are an extra.
+    """Scipy's statistics, which are an extra.
 
     Raises:
         InputError: If scipy is not installed.
@@ -172,7 +172,9 @@ def _lognormal(values: Array, shift: float = 0.0, name: str = "lognormal") -> Fi
     if shift:
         spread["shift"] = duration(shift)
     parameters = 3 if shift else 2
-    found = _fit(name, shift + math.exp(mu), spread, aic=_aic(frozen, values, parameters), values=values)
+    found = _fit(
+        name, shift + math.exp(mu), spread, aic=_aic(frozen, values, parameters), values=values
+    )
     return _tested(found, values, frozen.cdf)
 
 
@@ -206,7 +208,9 @@ def _normal(values: Array) -> Fit:
     return _tested(found, values, frozen.cdf)
 
 
-def _fit(family: str, median_ms: float, spread: dict[str, Any], *, aic: float, values: Array) -> Fit:
+def _fit(
+    family: str, median_ms: float, spread: dict[str, Any], *, aic: float, values: Array
+) -> Fit:
     return Fit(
         family=family, median_ms=median_ms, spread=spread, ks=1.0, p=0.0, aic=aic, n=len(values)
     )

@@ -11,6 +11,7 @@ from kubesim.calibration.number import BytesNumber, CalibrationModel, DurationNu
 from kubesim.errors import InputError
 from kubesim.share import share_path
 from kubesim.sim.distribution import Constant, Lognormal, Uniform
+from kubesim.sim.rng import Rng
 
 SOURCE = {"source": "somewhere to be found again", "measured": "2026-08", "grade": "A"}
 
@@ -116,3 +117,41 @@ def test_machines_have_prices_and_sources() -> None:
     assert machines
     assert all(name == machine.name for name, machine in machines.items())
     assert all(machine.price_per_hour_nano_usd > 0 for machine in machines.values())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"spread": {"shift": "10ms"}},
+        {"spread": {"shift": "100ms", "sigma": 0.3}},
+        {"spread": {"sigma": 0.3, "sd": "1ms"}},
+        {"spread": {"quantiles": [[0, "10ms"], [50, "90ms"], [100, "1s"]]}},
+        {"spread": {"quantiles": [[0, "10ms"], [50, "100ms"]]}},
+        {"spread": {"quantiles": [[0, "200ms"], [50, "100ms"], [100, "1s"]]}},
+    ],
+)
+def test_a_measured_spread_that_cannot_be_right_is_refused(wrong: dict[str, Any]) -> None:
+    """A shift above the median, quantiles that fall, end early or are not the value's."""
+    with pytest.raises(ValidationError):
+        duration(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("spread", "p1", "p99"),
+    [
+        ({"sigma": 0.5, "shift": "60ms"}, 72.5, 188.0),
+        ({"sd": "10ms"}, 76.7, 123.3),
+        ({"quantiles": [[0, "50ms"], [50, "100ms"], [100, "200ms"]]}, 51.0, 198.0),
+    ],
+)
+def test_a_measured_spread_is_drawn_as_it_is_written(
+    spread: dict[str, Any], p1: float, p99: float
+) -> None:
+    """A hundred thousand draws have the quantiles that the form has by its formula."""
+    rng = Rng(1, "draws")
+    distribution = duration(spread=spread).distribution
+    draws = sorted(distribution.draw(rng) / 1e6 for _ in range(100_000))
+    assert 100_000_000 == distribution.median_ns
+    assert [p1, 100.0, p99] == pytest.approx(
+        [draws[1_000], draws[50_000], draws[99_000]], rel=0.02
+    )

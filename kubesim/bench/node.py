@@ -1,0 +1,144 @@
+"""Container starts as recorded and as simulated: the preset ``measured-2026-11`` on an idle node.
+
+One node of a whole cluster, with nothing else on it, is driven through CRI the way the recorded one
+was: one call after another, a pod at a time, an image pulled and removed again. The recorded figures
+are those of ``models/measured``; the simulated ones come from the simulator's own call log.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from kubesim.bench.calibrating.samples import load_samples, recorded_path
+from kubesim.bench.result import Result
+from kubesim.cluster.simulation import Simulation
+from kubesim.facts import CriCalled
+from kubesim.node.containerd import Containerd
+from kubesim.node.cri.messages import ContainerConfig, PodSandboxConfig, PodSandboxMetadata
+from kubesim.scenario import Scenario
+from kubesim.sim import Fact, Sim, SimProcess
+from kubesim.sim.time import MILLISECOND, SECOND
+
+PRESET = "measured-2026-11"
+PODS = 4_000
+PULLS = 1_000
+PHASES = (
+    "cri/RunPodSandbox",
+    "cri/CreateContainer",
+    "cri/StartContainer",
+    "cri/StopContainer",
+    "cri/StopContainer/kill",
+    "cri/RemoveContainer",
+    "cri/StopPodSandbox",
+    "cri/RemovePodSandbox",
+    "pull/present",
+    "pull/1050315/1",
+    "pull/10490224/1",
+    "pull/104890786/1",
+)
+
+_TERM, _KILL = "term", "kill"
+_PAUSE_NS = 30 * MILLISECOND
+_SCENARIO = """
+apiVersion: kubesim.dev/v1alpha1
+kind: Scenario
+metadata: {name: bench-node}
+spec:
+  seed: 1
+  duration: 100h
+  nodePools:
+    - {name: only, count: 1, capacity: {cpu: "2", memory: 24Gi}}
+  images:
+"""
+
+
+def measure() -> list[Result]:
+    """Median and 99th percentile of every phase, recorded and simulated."""
+    recorded = load_samples(recorded_path(PRESET.removeprefix("measured-")))
+    simulated = simulate(PRESET, pods=PODS, pulls=PULLS)
+    return [
+        _result(phase, f"{source}-p{percent}", float(np.percentile(samples[phase], percent)))
+        for phase in PHASES
+        for source, samples in (("recorded", recorded.ms), ("simulated", simulated))
+        for percent in (50, 99)
+    ]
+
+
+def _result(phase: str, column: str, ms: float) -> Result:
+    name = f"{phase}_{column}_ms"
+    return Result(name=name, value=ms, unit="ms", higher_is_better=False, row=phase)
+
+
+def simulate(preset: str, *, pods: int, pulls: int) -> dict[str, list[float]]:
+    """Milliseconds of every call, by the names under which they are recorded.
+
+    Args:
+        preset: Its numbers.
+        pods: How many pods are started and ended.
+        pulls: How often each image is pulled.
+    """
+    sizes = [int(phase.split("/")[1]) for phase in PHASES if phase.endswith("/1")]
+    text = _SCENARIO + "".join(
+        f"    - {{name: image-{size}, layers: [{{size: {size}}}]}}\n" for size in sizes
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scenario.yaml"
+        file.write_text(text, encoding="utf-8")
+        scenario = Scenario.load(file, preset=preset)
+    simulation = Simulation(scenario.cluster_config(seed=1, horizon_ns=scenario.spec.duration))
+    sim = simulation.sim
+    (node,) = simulation.nodes.values()
+    found: dict[str, list[float]] = defaultdict(list)
+
+    def called(at_ns: int, fact: Fact) -> None:
+        if isinstance(fact, CriCalled) and fact.pod_uid:
+            assert not fact.error, fact
+            found[_phase(fact)].append((at_ns - fact.began_ns) / MILLISECOND)
+
+    sim.journal.subscribe(called)
+    done = sim.process(_drive(sim, node.containerd, sizes, pods=pods, pulls=pulls))
+    while not done.processed:
+        sim.run_until(sim.now + 60 * SECOND)
+    return dict(found)
+
+
+def _drive(
+    sim: Sim, containerd: Containerd, sizes: list[int], *, pods: int, pulls: int
+) -> SimProcess[None]:
+    for size in sizes:
+        reference = f"image-{size}"
+        for _ in range(pulls):
+            digest = yield from containerd.pull_image(reference, _sandbox(f"pull/{size}/1"))
+            yield from containerd.remove_image(digest)
+    reference = f"image-{sizes[0]}"
+    yield from containerd.pull_image(reference, _sandbox("first"))
+    for _ in range(pulls):
+        yield from containerd.pull_image(reference, _sandbox("pull/present"))
+    container = ContainerConfig(name="c", attempt=0, image=reference)
+    for how, timeout_ns in ((_TERM, 10 * SECOND), (_KILL, 0)):
+        config = _sandbox(how)
+        for _ in range(pods):
+            sandbox_id = yield from containerd.run_pod_sandbox(config, "")
+            container_id = yield from containerd.create_container(sandbox_id, container, config)
+            yield from containerd.start_container(container_id)
+            yield sim.timeout(_PAUSE_NS)
+            yield from containerd.stop_container(container_id, timeout_ns)
+            yield from containerd.remove_container(container_id)
+            yield from containerd.stop_pod_sandbox(sandbox_id)
+            yield from containerd.remove_pod_sandbox(sandbox_id)
+
+
+def _sandbox(uid: str) -> PodSandboxConfig:
+    """A pod whose UID says what is measured with it."""
+    return PodSandboxConfig(metadata=PodSandboxMetadata(name=uid, namespace="bench", uid=uid))
+
+
+def _phase(call: CriCalled) -> str:
+    if call.method == "PullImage":
+        return call.pod_uid
+    killed = call.method == "StopContainer" and call.pod_uid == _KILL
+    return f"cri/{call.method}/kill" if killed else f"cri/{call.method}"
