@@ -22,6 +22,7 @@ from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.containerd.images import ImageStoreConfig
+from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.machine import Machine
@@ -31,8 +32,8 @@ from kubesim.sim import Fact, Sim, SimProcess
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import MICROSECOND, MILLISECOND, SECOND, seconds
 from kubesim.wire.image import Image, Layer, LinuxProgram, Program, sha256_digest
-from kubesim.world.network import Link, PodNetwork
-from kubesim.world.registry import Registry
+from kubesim.world.network import LinkConfig, PodNetwork, Topology, TopologyConfig
+from kubesim.world.registry import Registry, RegistryError
 
 T = TypeVar("T")
 K = TypeVar("K", bound=KubeObject)
@@ -181,13 +182,16 @@ class NodeUnderTest:
         self.services = NodeServices(
             sim=sim, node=name, machine=self.machine, sockets=self.network
         )
+        self.topology = Topology(sim, TopologyConfig(node_link=LinkConfig(bandwidth=bandwidth)))
+        self.topology.add_node(name)
+        self.name = name
         self.registry = Registry(
             sim,
             images={image.name: image for image in images},
             resolve=Constant(200 * MILLISECOND),
             request=Constant(0),
+            topology=self.topology,
         )
-        self.link = Link(sim, bandwidth=bandwidth)
         runtimes = {"runc": runc(self.services)}
         self.containerd = Containerd(
             self.services,
@@ -231,11 +235,17 @@ class NodeUnderTest:
 
     def resolve(self, reference: str) -> SimProcess[Image | None]:
         """The registry's answer."""
-        return self.registry.resolve(reference)
+        try:
+            return (yield from self.registry.resolve(reference, self.name))
+        except RegistryError as error:
+            raise RemoteError(str(error)) from None
 
     def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:
         """A download over this node's link."""
-        return self.registry.fetch(layer, self.link)
+        try:
+            yield from self.registry.fetch(layer, self.name, reference=reference)
+        except RegistryError as error:
+            raise RemoteError(f"failed to copy: {error}") from None
 
     def cri_calls(self, **wanted: str) -> list[str]:
         """The names of the CRI calls that have ended, in order."""

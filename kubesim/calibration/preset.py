@@ -93,6 +93,7 @@ class NetworkNumbers(CalibrationModel):
     """The network inside the cluster and from its users."""
 
     client_round_trip: DurationNumber
+    local_round_trip: DurationNumber
     proxy_sync: DurationNumber
 
 

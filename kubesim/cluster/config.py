@@ -16,6 +16,8 @@ from kubesim.controlplane.autoscaler.clusterautoscaler import (
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
+from kubesim.world.network import TopologyConfig
+from kubesim.world.registry import RegistryConfig
 from kubesim.world.traffic import Slo, TrafficConfig
 
 
@@ -125,6 +127,8 @@ class ClusterConfig:
         nodes: The nodes that exist when the run begins.
         images: What the registries have.
         traffic: The users.
+        network: What lies between nodes, registries and users.
+        registries: Registries with limits.
         spinkube: Whether SpinKube is installed.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
@@ -145,6 +149,8 @@ class ClusterConfig:
     nodes: tuple[NodeConfig, ...]
     images: tuple[Image, ...]
     traffic: tuple[TrafficConfig, ...]
+    network: TopologyConfig = field(default_factory=TopologyConfig)
+    registries: tuple[RegistryConfig, ...] = ()
     spinkube: bool = False
     shim_installers: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)

@@ -18,6 +18,7 @@ from kubesim.node.containerd.cni import Cni, HostLocal
 from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, NO_TIME, CriConfig, EndingTimes
 from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.images import ImageStoreConfig
+from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import Disk
@@ -28,8 +29,8 @@ from kubesim.sim.distribution import Distribution
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import Image, Layer
-from kubesim.world.network import Link, PodNetwork
-from kubesim.world.registry import Registry
+from kubesim.world.network import PodNetwork, Topology
+from kubesim.world.registry import Registry, RegistryError
 
 POD_NETWORK = ipaddress.IPv4Network("10.240.0.0/12")  # 4,096 nodes of 256 addresses each
 NODE_NETWORK = ipaddress.IPv4Network("192.168.0.0/16")
@@ -42,6 +43,7 @@ class World:
     sim: Sim
     preset: Preset
     network: PodNetwork
+    topology: Topology
     registry: Registry
     engine: Callable[[], Engine]
     memo: Callable[[], Memo]
@@ -119,6 +121,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         client: The kubelet's connection to the API server.
     """
     sim, numbers = world.sim, world.preset.containerd
+    world.topology.add_node(config.name, config.zone)
     machine = Machine(
         sim,
         cpu_millis=config.capacity["cpu"].milli_value(),
@@ -154,7 +157,11 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         runtimes={
             handler: shims.make(entry.shim) for handler, entry in config.cri.runtimes.items()
         },
-        remote=_Remote(world),
+        remote=_Remote(
+            world.registry,
+            node=config.name,
+            patience_ns=config.cri.image_pull_progress_timeout_ns,
+        ),
         cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
         content=content,
     )
@@ -209,17 +216,28 @@ class _Attached:
 
 
 class _Remote:
-    """The registry over this node's own link."""
+    """The registries, as this node reaches them."""
 
-    def __init__(self, world: World) -> None:
-        self._registry = world.registry
-        self._link = Link(world.sim, bandwidth=world.preset.registry.bandwidth.value)
+    def __init__(self, registry: Registry, *, node: str, patience_ns: int) -> None:
+        self._registry = registry
+        self._node = node
+        self._patience_ns = patience_ns
 
     def resolve(self, reference: str) -> SimProcess[Image | None]:
-        return self._registry.resolve(reference)
+        work = self._registry.resolve(reference, self._node, patience_ns=self._patience_ns)
+        try:
+            return (yield from work)
+        except RegistryError as error:
+            raise RemoteError(str(error)) from None
 
-    def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:  # noqa: ARG002
-        return self._registry.fetch(layer, self._link)
+    def fetch(self, layer: Layer, *, reference: str) -> SimProcess[None]:
+        work = self._registry.fetch(
+            layer, self._node, reference=reference, patience_ns=self._patience_ns
+        )
+        try:
+            yield from work
+        except RegistryError as error:
+            raise RemoteError(f"failed to copy: {error}") from None
 
 
 def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig:

@@ -24,12 +24,13 @@ class _Way:
 
     proxy: KubeProxy
     network: PodNetwork
+    node: str
 
     def pick(self, service_key: str, port: int, client: str) -> Backend | None:
         return self.proxy.pick(service_key, port, client)
 
     def send(self, ip: str, port: int, request: HttpRequest) -> SimProcess[tuple[Answer, int]]:
-        return self.network.request(ip, port, request)
+        return self.network.request(ip, port, request, source=self.node)
 
     def socket(self, ip: str, port: int) -> object | None:
         return self.network.socket(ip, port)
@@ -101,5 +102,5 @@ class Requests:
                 sync=self._sync,
                 node=node,
             )
-            way = self._ways[node] = _Way(proxy, self._network)
+            way = self._ways[node] = _Way(proxy, self._network, node)
         return way

@@ -21,6 +21,7 @@ from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions, cordoned, evic
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.karpentercloud import KarpenterCloud
+from kubesim.cluster.network import topology_of
 from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.nodegroups import PoolGroup
 from kubesim.cluster.requests import Requests
@@ -49,7 +50,7 @@ from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import LinuxProgram
 from kubesim.wire.meters import RequestMeters
-from kubesim.world.network import PodNetwork
+from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry
 
 KUBERNETES_VERSION = "1.36"
@@ -87,8 +88,21 @@ class Simulation:
         )
         self.apiserver = APIServer(self.sim, webhooks=SPIN_WEBHOOKS if config.spinkube else ())
         self._bootstrap()
+        self.topology = Topology(self.sim, topology_of(config))
+        numbers = config.preset.network
         self._network = PodNetwork(
-            self.sim, round_trip=config.preset.network.client_round_trip.distribution
+            self.sim,
+            round_trip=numbers.client_round_trip.distribution,
+            local_round_trip=numbers.local_round_trip.distribution,
+            latency_ns=self.topology.latency_ns,
+        )
+        self.registry = Registry(
+            self.sim,
+            images={image.name: image for image in config.images},
+            resolve=config.preset.registry.resolve.distribution,
+            request=config.preset.registry.request.distribution,
+            topology=self.topology,
+            configs=config.registries,
         )
         self._user = self._client("kubectl", KUBECTL_LIMITS)
         self._requests = Requests(
@@ -205,6 +219,29 @@ class Simulation:
         )
         return False
 
+    def cut(self, place: str) -> None:
+        """A place of the network is cut off: nothing moves to it or from it.
+
+        What components say to the API server does not pass through this network.
+        """
+        self.sim.emit(StepTaken(verb="cut", subject=place))
+        self.topology.isolate(place)
+
+    def heal(self, place: str) -> None:
+        """A place of the network is joined again."""
+        self.sim.emit(StepTaken(verb="heal", subject=place))
+        self.topology.rejoin(place)
+
+    def fail_registry(self, host: str, *, silent: bool = False) -> None:
+        """A registry answers 503, or nothing, from now on."""
+        self.sim.emit(StepTaken(verb="fail registry", subject=host))
+        self.registry.fail(host, silent=silent)
+
+    def restore_registry(self, host: str) -> None:
+        """A registry is back."""
+        self.sim.emit(StepTaken(verb="restore registry", subject=host))
+        self.registry.restore(host)
+
     @cached_property
     def memo(self) -> Memo:
         """The engine, remembering this run's results."""
@@ -280,12 +317,8 @@ class Simulation:
             sim=self.sim,
             preset=config.preset,
             network=self._network,
-            registry=Registry(
-                self.sim,
-                images={image.name: image for image in config.images},
-                resolve=config.preset.registry.resolve.distribution,
-                request=config.preset.registry.request.distribution,
-            ),
+            topology=self.topology,
+            registry=self.registry,
             engine=shared_engine,
             memo=lambda: self.memo,
             horizon_ns=config.horizon_ns,

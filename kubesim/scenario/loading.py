@@ -44,6 +44,7 @@ from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader
 from kubesim.scenario.lenient import Strictness, read
+from kubesim.scenario.networks import cut_problems, registry_configs, topology_config
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import karpenter_config, nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
@@ -111,6 +112,8 @@ class LoadedScenario:
                 replace(source, end_ns=min(source.end_ns, horizon_ns)) for source in self.traffic
             ),
             scheduler=self.scheduler,
+            network=topology_config(spec, self.document),
+            registries=registry_configs(spec),
             spinkube=self.has_spinkube,
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
@@ -190,6 +193,7 @@ class _Loader:
         users = TrafficLoader(document, folder=self._folder)
         nodes = [node.name for node in nodes_of(pools)]
         traffic = self._try(lambda: users.load(spec, nodes)) or ()
+        self._try(lambda: topology_config(spec, document))
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
@@ -290,6 +294,7 @@ class _Loader:
                 known = (*before, *(m for step in steps.values() for m in step))
                 steps[index] = self._decoded(documents, spec, known)
             self._problems += step_problems(spec, step, document, where)
+            self._problems += cut_problems(spec, step, document, where)
             self._check_step(step, document, where)
         return steps
 

@@ -71,6 +71,22 @@ def _interrupt_node(simulation: Simulation, node: str, _: Sequence[Manifest]) ->
     simulation.interrupt_node(node)
 
 
+def _cut(simulation: Simulation, place: str, _: Sequence[Manifest]) -> None:
+    simulation.cut(place)
+
+
+def _heal(simulation: Simulation, place: str, _: Sequence[Manifest]) -> None:
+    simulation.heal(place)
+
+
+def _fail_registry(simulation: Simulation, host: str, _: Sequence[Manifest]) -> None:
+    simulation.fail_registry(host)
+
+
+def _restore_registry(simulation: Simulation, host: str, _: Sequence[Manifest]) -> None:
+    simulation.restore_registry(host)
+
+
 VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "apply": _apply,
     "delete": _delete,
@@ -80,6 +96,10 @@ VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "add_node": _add_node,
     "remove_node": _remove_node,
     "interrupt_node": _interrupt_node,
+    "cut": _cut,
+    "heal": _heal,
+    "fail_registry": _fail_registry,
+    "restore_registry": _restore_registry,
 }
 
 

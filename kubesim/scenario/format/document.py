@@ -12,6 +12,7 @@ from kubesim.scenario.format.autoscalers import ClusterAutoscalerFlags
 from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec
 from kubesim.scenario.format.machines import NodePool
+from kubesim.scenario.format.network import NetworkSpec
 from kubesim.scenario.format.timeline import Step
 from kubesim.scenario.format.traffic import TrafficSpec
 from kubesim.scenario.format.values import ScenarioModel, Span
@@ -71,6 +72,7 @@ class ScenarioSpec(ScenarioModel):
         cluster_autoscaler: Flags of the Cluster Autoscaler, by their names; it runs when there are
             any, or a pool with ``autoscaling``.
         cloud: Where machines come from while the run is on.
+        network: What lies between nodes, registries and users.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
         manifests: Files and folders of manifests; by default ``manifests`` beside the scenario.
@@ -89,6 +91,7 @@ class ScenarioSpec(ScenarioModel):
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
     cluster_autoscaler: ClusterAutoscalerFlags | None = None
     cloud: CloudSpec = CloudSpec()
+    network: NetworkSpec = NetworkSpec()
     spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()
     manifests: tuple[str, ...] | None = None

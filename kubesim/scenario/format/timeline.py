@@ -63,6 +63,10 @@ class Step(ScenarioModel):
         add_node: A pool that gets one more node, from the cloud.
         remove_node: A node whose instance is ended at the cloud.
         interrupt_node: A spot node that the cloud takes back, two minutes after it said so.
+        cut: A place of the network (``node/NAME``, ``zone/NAME``, ...) that is cut off from all others.
+        heal: A place that is joined again.
+        fail_registry: A registry's host that answers 503 from now on.
+        restore_registry: A registry's host that is back.
     """
 
     at: Span
@@ -76,6 +80,10 @@ class Step(ScenarioModel):
     add_node: str | None = None
     remove_node: str | None = None
     interrupt_node: str | None = None
+    cut: str | None = None
+    heal: str | None = None
+    fail_registry: str | None = None
+    restore_registry: str | None = None
 
     @model_validator(mode="after")
     def _one_verb(self) -> Step:

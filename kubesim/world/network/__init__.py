@@ -2,5 +2,6 @@
 
 from kubesim.world.network.link import Link
 from kubesim.world.network.podnetwork import PodNetwork
+from kubesim.world.network.topology import LinkConfig, RackConfig, Topology, TopologyConfig
 
-__all__ = ["Link", "PodNetwork"]
+__all__ = ["Link", "LinkConfig", "PodNetwork", "RackConfig", "Topology", "TopologyConfig"]

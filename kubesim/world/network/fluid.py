@@ -90,8 +90,10 @@ class FluidNetwork:
     def cancel(self, flow: Flow) -> None:
         """Stop a transfer; ``done`` never happens."""
         if not flow.done.triggered:
+            connected = list(_connected(flow.pipes))
+            self._advance(connected)
             self._remove(flow)
-            self._share(flow.pipes)
+            self._plan_components([other for other in connected if other is not flow])
 
     def transfer(self, pipes: Sequence[Pipe], size_bytes: int) -> SimProcess[None]:
         """Move bytes through pipes; returns when the last one is there."""
@@ -143,12 +145,15 @@ class FluidNetwork:
         for flow in ended:
             self._remove(flow)
             flow.done.succeed()
-        left = [flow for flow in plan.flows if not flow.done.triggered]
-        while left:  # what is left may have come apart into several components
-            component = list(_connected(left[0].pipes))
+        self._plan_components([flow for flow in plan.flows if not flow.done.triggered])
+
+    def _plan_components(self, flows: list[Flow]) -> None:
+        """Plan for flows that were one component and may have come apart."""
+        while flows:
+            component = list(_connected(flows[0].pipes))
             self._plan(component)
             inside = set(component)
-            left = [flow for flow in left if flow not in inside]
+            flows = [flow for flow in flows if flow not in inside]
 
     def _remove(self, flow: Flow) -> None:
         for pipe in flow.pipes:

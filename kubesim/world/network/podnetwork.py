@@ -5,16 +5,19 @@ its kernel does; an address whose pod is gone has no route once neighbour discov
 node without power says nothing at all, and whoever waits for it waits until its own patience ends.
 
 Mirrors: Linux net/ipv4 (tcp_syn_retries, neighbour unreachability), as far as a client sees it.
-Departs: one distance between any two points; latency and partitions come with the topology. Data on
-a connection to a dead node is given up as a connect is (127 s), not after tcp_retries2 (924 s).
+Departs: a path that is cut while a request is under way lets its answer through. Data on a connection
+to a dead node is given up as a connect is (127 s), not after tcp_retries2 (924 s).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import SECOND
 from kubesim.wire.http import ConnectionRefused, Handler, HttpRequest, Served
+from kubesim.world.network.topology import USERS
 
 # Linux defaults: tcp_syn_retries 6 from 1 s on, doubling; mcast_solicit 3 at retrans_time 1 s.
 CONNECT_TIMEOUT_NS = (1 + 2 + 4 + 8 + 16 + 32 + 64) * SECOND
@@ -24,17 +27,32 @@ TIMED_OUT = ConnectionRefused("connection timed out")
 NO_ROUTE = ConnectionRefused("no route to host")
 
 
+def _everywhere_at_once(_source: str, _target: str) -> int:
+    return 0
+
+
 class PodNetwork:
     """Who listens where.
 
     Args:
         sim: The run.
-        round_trip: From a client to a pod and back.
+        round_trip: From a client to a pod and back, where the path adds nothing.
+        local_round_trip: The same between a pod and another of its node.
+        latency_ns: What the path between two places adds each way; ``None`` when there is none.
     """
 
-    def __init__(self, sim: Sim, *, round_trip: Distribution) -> None:
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        round_trip: Distribution,
+        local_round_trip: Distribution | None = None,
+        latency_ns: Callable[[str, str], int | None] = _everywhere_at_once,
+    ) -> None:
         self._sim = sim
         self._round_trip = round_trip
+        self._local_round_trip = local_round_trip or round_trip
+        self._latency_ns = latency_ns
         self._rng = sim.rng("network/round-trip")
         self._listeners: dict[tuple[str, int], Handler] = {}
         self._ports: dict[str, dict[int, None]] = {}
@@ -81,10 +99,25 @@ class PodNetwork:
         return sum(handler.waiting for handler in found if handler is not None)
 
     def request(
-        self, ip: str, port: int, request: HttpRequest
+        self, ip: str, port: int, request: HttpRequest, *, source: str = ""
     ) -> SimProcess[tuple[Served | ConnectionRefused, int]]:
-        """Send a request; returns the answer and how long the wire took, in nanoseconds."""
-        round_trip_ns = self._round_trip.draw(self._rng)
+        """Send a request; returns the answer and how long the wire took, in nanoseconds.
+
+        Args:
+            ip: Whom to.
+            port: Which port of it.
+            request: What.
+            source: The node from which it comes; empty for a user outside.
+        """
+        target = self._node_of.get(ip, "")
+        local = bool(source) and source == target
+        round_trip_ns = (self._local_round_trip if local else self._round_trip).draw(self._rng)
+        if target and not local:
+            latency_ns = self._latency_ns(f"node/{source}" if source else USERS, f"node/{target}")
+            if latency_ns is None:
+                yield self._sim.timeout(CONNECT_TIMEOUT_NS)
+                return TIMED_OUT, CONNECT_TIMEOUT_NS
+            round_trip_ns += 2 * latency_ns
         outbound_ns = round_trip_ns // 2
         yield self._sim.timeout(outbound_ns)
         handler = self._listeners.get((ip, port))
