@@ -17,9 +17,11 @@ from kubesim.controlplane.controllers import (
     JobController,
     NamespaceController,
     NodeLifecycleController,
+    PodGCController,
     ReplicaSetController,
     StatefulSetController,
     TaintEvictionController,
+    TTLAfterFinishedController,
 )
 from kubesim.sim import Sim
 
@@ -43,6 +45,8 @@ CONTROLLERS: tuple[tuple[str, StartController], ...] = (
     ("endpointslice-controller", EndpointSliceController),
     ("generic-garbage-collector", GarbageCollector),
     ("namespace-controller", NamespaceController),
+    ("pod-garbage-collector-controller", PodGCController),
+    ("ttl-after-finished-controller", TTLAfterFinishedController),
     ("taint-eviction-controller", TaintEvictionController),
 )
 

@@ -45,9 +45,8 @@ class Aliases:
 
     def text(self, text: str) -> str:
         """A message with aliases for names, and ``NS`` for the namespace."""
-        text = text.replace(f"{NAMESPACE}/", "NS/").replace(
-            f"namespace {NAMESPACE}", "namespace NS"
-        )
+        for before, after in (("", "/"), ("namespace ", ""), ('"', '"')):
+            text = text.replace(f"{before}{NAMESPACE}{after}", f"{before}NS{after}")
         return re.sub(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", lambda m: self.name(m.group()), text)
 
     def _made(self, obj: KubeObject) -> str:

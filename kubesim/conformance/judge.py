@@ -295,6 +295,10 @@ def _events(
         verdict.same(f"event {' '.join(key)}", want.get(key, 0), got.get(key, 0))
 
 
+BY_CHANCE = ("NoPods", "MultiplePodDisruptionBudgets")
+"""Events that tell whether a budget of the setup was there before its pods, or another budget."""
+
+
 def _counts(
     events: Sequence[Mapping[str, Any]],
     groups: Mapping[str, str],
@@ -304,6 +308,8 @@ def _counts(
 ) -> dict[tuple[str, ...], int]:
     counts: Counter[tuple[str, ...]] = Counter()
     for event in events:
+        if event["reason"] in BY_CHANCE:
+            continue
         says_why = event["reason"] != "FailedScheduling" and is_exact
         message = _without_chance(event["message"], is_large=is_large) if says_why else ""
         message = " ".join(groups.get(word, word) for word in message.split())

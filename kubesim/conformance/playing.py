@@ -35,6 +35,7 @@ POOLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("e", ("e1",)),
     ("e2", ("e2",)),
 )
+POD_GC_PERIOD_NS = 20 * SECOND
 LOOK_NS = 10 * MILLISECOND
 CREATED, OK = 201, 200
 SETTLING_S = 3600.0
@@ -90,8 +91,11 @@ class Played:
         self._watcher.begin()
         self._began = True
         began_ns = self._sim.now
-        for action in self._recording.actions:
-            left_ns = began_ns + seconds(action.at_s) - self._sim.now
+        calls = self._recording.expected["apiCalls"]
+        for number, action in enumerate(self._recording.actions):
+            # One after the other: an answer that took long made the next request late.
+            late_s = calls[number]["ms"] / 1000 if len(calls) > number else 0.0
+            left_ns = began_ns + seconds(max(action.at_s, late_s)) - self._sim.now
             yield self._sim.timeout(max(0, left_ns))
             yield from self._take(action)
         left_ns = began_ns + seconds(watch["min_s"]) - self._sim.now
@@ -102,6 +106,9 @@ class Played:
     def _until_time_0(self) -> int:
         fraction_ns = int(self._recording.expected.get("t0_wall_fraction_ms", 0)) * MILLISECOND
         cron_ns = _second_of_minute(self._recording.expected)
+        look_ns = _look_of_pod_gc(self._recording.expected)
+        if look_ns is not None:
+            return (-look_ns - self._sim.now) % POD_GC_PERIOD_NS
         if cron_ns is None:
             return (fraction_ns - self._sim.wall_ns) % SECOND
         return (cron_ns + fraction_ns - self._sim.wall_ns) % MINUTE
@@ -136,7 +143,8 @@ class Played:
             yield from self._call(action.op, obj.name, self._user.create(obj), code=CREATED)
         else:
             target = data.get("name")
-            yield from self._call(action.op, target, self._request(action), code=OK)
+            code = CREATED if action.op == "evict" else OK
+            yield from self._call(action.op, target, self._request(action), code=code)
 
     def _request(self, action: Action) -> SimProcess[Any]:
         data, user = action.data, self._user
@@ -178,7 +186,13 @@ class Played:
         try:
             yield from request
         except StatusError as error:
-            answer = {"code": error.code, "reason": error.reason, "message": error.message}
+            causes = [cause._asdict() for cause in error.causes]
+            answer = {
+                "code": error.code,
+                "reason": error.reason or None,
+                "message": error.message,
+                "details": {"causes": causes} if causes else None,
+            }
         if self._began:
             times = {"ms": began, "done_ms": self._watcher.ms()}
             self._calls.append({**times, "op": op, "target": target, **answer})
@@ -244,6 +258,14 @@ def _second_of_minute(expected: Mapping[str, Any]) -> int | None:
             # A Job is created some milliseconds after its minute began, never a second after it.
             passed_s = (int(at_ms) + fraction_ms) // 1000
             return (-passed_s * SECOND) % MINUTE
+    return None
+
+
+def _look_of_pod_gc(expected: Mapping[str, Any]) -> int | None:
+    """When the pod garbage collector looked, which depends on when it was started."""
+    for at_ms, _kind, _name, _what, changes in expected["timeline"]:
+        if changes.get("disruptionTarget") == "DeletionByPodGC":
+            return int(at_ms) * MILLISECOND
     return None
 
 

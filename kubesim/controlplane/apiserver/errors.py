@@ -41,6 +41,10 @@ class StatusError(Exception):
         self.causes = causes
         self.retry_after_seconds = retry_after_seconds
 
+    def has_cause(self, reason: str) -> bool:
+        """Whether one of the causes has that reason."""
+        return any(cause.reason == reason for cause in self.causes)
+
     @override
     def __str__(self) -> str:
         return f"Error from server ({self.reason}): {self.message}"

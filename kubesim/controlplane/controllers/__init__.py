@@ -14,9 +14,11 @@ from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
 from kubesim.controlplane.controllers.namespace import NamespaceController
 from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
+from kubesim.controlplane.controllers.podgc import PodGCController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
 from kubesim.controlplane.controllers.statefulset import StatefulSetController
 from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
+from kubesim.controlplane.controllers.ttlafterfinished import TTLAfterFinishedController
 
 __all__ = [
     "CloudNodeLifecycleController",
@@ -27,7 +29,9 @@ __all__ = [
     "JobController",
     "NamespaceController",
     "NodeLifecycleController",
+    "PodGCController",
     "ReplicaSetController",
     "StatefulSetController",
+    "TTLAfterFinishedController",
     "TaintEvictionController",
 ]

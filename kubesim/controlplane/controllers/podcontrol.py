@@ -67,6 +67,8 @@ class PodControl:
         try:
             created = yield from self._client.create(pod)
         except StatusError as error:
+            if error.has_cause("NamespaceTerminating"):
+                return None  # nothing will ever come in there again, and everybody knows it
             self._recorder.warning(owner, "FailedCreate", f"Error creating: {error.message}")
             return error
         self._recorder.normal(owner, "SuccessfulCreate", f"Created pod: {created.name}")

@@ -133,6 +133,8 @@ class ReplicaSetController(Controller):
         try:
             pod = yield from self._client.create(template)
         except StatusError as error:
+            if error.has_cause("NamespaceTerminating"):
+                return  # nothing will ever come in there again: wait, and say nothing
             self._expectations.creation_observed(replica_set.key)
             self._recorder.warning(replica_set, "FailedCreate", f"Error creating: {error.message}")
             failures.append(error)
