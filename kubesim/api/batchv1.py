@@ -3,7 +3,7 @@
 Mirrors: staging/src/k8s.io/api/batch/v1/types.go.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from kubesim.api.corev1.pod import PodTemplateSpec
 from kubesim.api.corev1.references import ObjectReference
@@ -147,8 +147,6 @@ class CronJobStatus(KubeModel):
 
 class CronJob(KubeObject):
     """Creates jobs on a schedule."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["batch/v1"] = "batch/v1"
     kind: Literal["CronJob"] = "CronJob"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.controllers import (
+    CronJobController,
     DeploymentController,
     DisruptionController,
     EndpointSliceController,
@@ -41,6 +42,7 @@ CONTROLLERS: tuple[tuple[str, StartController], ...] = (
     ("replicaset-controller", ReplicaSetController),
     ("statefulset-controller", StatefulSetController),
     ("job-controller", JobController),
+    ("cronjob-controller", CronJobController),
     ("disruption-controller", DisruptionController),
     ("endpointslice-controller", EndpointSliceController),
     ("generic-garbage-collector", GarbageCollector),

@@ -35,6 +35,7 @@ POOLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("e", ("e1",)),
     ("e2", ("e2",)),
 )
+SETUP_NS = 5 * MINUTE
 POD_GC_PERIOD_NS = 20 * SECOND
 LOOK_NS = 10 * MILLISECOND
 CREATED, OK = 201, 200
@@ -57,7 +58,9 @@ class Played:
         self._spent = spent
         self._recording = recording
         self._aliases = Aliases()
-        self._case = ControllerCase(start_time_ns=START_TIME_NS, nodes=tuple(_nodes()))
+        time_0_ns = _wall_time_0(recording.expected)
+        start_ns = START_TIME_NS if time_0_ns is None else time_0_ns - SETUP_NS
+        self._case = ControllerCase(start_time_ns=start_ns, nodes=tuple(_nodes()))
         self._sim = self._case.sim
         self._user = self._case.user
         self._watcher = Watcher(self._sim, client=self._user, aliases=self._aliases)
@@ -105,13 +108,13 @@ class Played:
 
     def _until_time_0(self) -> int:
         fraction_ns = int(self._recording.expected.get("t0_wall_fraction_ms", 0)) * MILLISECOND
-        cron_ns = _second_of_minute(self._recording.expected)
+        cron_ns = _wall_time_0(self._recording.expected)
         look_ns = _look_of_pod_gc(self._recording.expected)
         if look_ns is not None:
             return (-look_ns - self._sim.now) % POD_GC_PERIOD_NS
         if cron_ns is None:
             return (fraction_ns - self._sim.wall_ns) % SECOND
-        return (cron_ns + fraction_ns - self._sim.wall_ns) % MINUTE
+        return cron_ns - self._sim.wall_ns
 
     def _quiet(self, quiet_s: float, max_s: float) -> SimProcess[None]:
         """Wait until nothing was seen to change for so long."""
@@ -249,15 +252,15 @@ def _scaler(replicas: int) -> Callable[[Any], Any]:
     return lambda obj: obj.replace(spec=obj.spec.replace(replicas=replicas))
 
 
-def _second_of_minute(expected: Mapping[str, Any]) -> int | None:
-    """At which second of a minute a CronJob's case began."""
+def _wall_time_0(expected: Mapping[str, Any]) -> int | None:
+    """The time on the wall at which a CronJob's case began: its Jobs are called after their minute."""
     for at_ms, kind, name, what, *_ in expected["timeline"]:
         named = re.fullmatch(r".+-(\d{8,})", name)
         if kind == "Job" and what == "NEW" and named:
             fraction_ms = int(expected.get("t0_wall_fraction_ms", 0))
             # A Job is created some milliseconds after its minute began, never a second after it.
             passed_s = (int(at_ms) + fraction_ms) // 1000
-            return (-passed_s * SECOND) % MINUTE
+            return (int(named[1]) * MINUTE - passed_s * SECOND) + fraction_ms * MILLISECOND
     return None
 
 

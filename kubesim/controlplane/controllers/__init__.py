@@ -7,6 +7,7 @@ Mirrors: pkg/controller, cmd/kube-controller-manager.
 """
 
 from kubesim.controlplane.controllers.cloudnodelifecycle import CloudNodeLifecycleController
+from kubesim.controlplane.controllers.cronjob import CronJobController
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.disruption import DisruptionController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
@@ -22,6 +23,7 @@ from kubesim.controlplane.controllers.ttlafterfinished import TTLAfterFinishedCo
 
 __all__ = [
     "CloudNodeLifecycleController",
+    "CronJobController",
     "DeploymentController",
     "DisruptionController",
     "EndpointSliceController",

@@ -68,7 +68,7 @@ class DisruptionController(Controller):
     def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS)
         self._client = client
-        self._recorder = Recorder(sim, component="controllermanager")
+        self._recorder = Recorder(sim, component="controllermanager", client=client)
         self._budgets = client.informer(PodDisruptionBudget)
         self._budgets.add_handler(self._budget_changed)
         self._pods = client.informer(Pod)

@@ -48,7 +48,7 @@ class JobController(Controller):
     def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS, retry_delay_ns=RETRY_DELAY_NS)
         self._client = client
-        self._recorder = Recorder(sim, component="job-controller")
+        self._recorder = Recorder(sim, component="job-controller", client=client)
         self._pod_control = PodControl(sim, client=client, recorder=self._recorder)
         self._expectations = Expectations()
         self._stripped: dict[str, dict[str, None]] = {}
