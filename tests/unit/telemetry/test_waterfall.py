@@ -58,10 +58,10 @@ def test_the_relist_is_waited_for_and_the_listener_is_not(falls: list[Waterfall]
 
 def test_layers_are_under_the_pull(falls: list[Waterfall]) -> None:
     """Download and unpacking of what a pod pulled lie within its pull."""
-    greeter = next(f for f in falls if f.name.startswith("greeter-"))
-    pull = next(b for b in greeter.bars if b.name == "pull")
-    layers = [b for b in greeter.bars if b.kind == "layer"]
-    assert ["download", "unpack"] == [b.name for b in layers]
+    shop = next(f for f in falls if f.name.startswith("shop-"))
+    pull = next(b for b in shop.bars if b.name == "pull")
+    layers = [b for b in shop.bars if b.kind == "layer"]
+    assert {"download", "unpack"} == {b.name for b in layers}
     assert all(pull.began_ns <= b.began_ns <= b.ended_ns <= pull.ended_ns for b in layers)
 
 
