@@ -229,6 +229,7 @@ class NodeUnderTest:
             ),
             runtime=self.containerd,
             images=self.containerd,
+            connections=self.network,
         )
         self.cluster.api.create(self.kubelet.node())
         self.relist_offset_ns = self.kubelet._pleg._offset_ns

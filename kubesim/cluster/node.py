@@ -171,13 +171,9 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         config=_kubelet_config(world, config, index),
         runtime=containerd,
         images=containerd,
+        connections=world.network,
     )
-    host = Host(
-        sim=sim,
-        numbers=numbers,
-        make_shim=shims.make,
-        network=world.network,
-    )
+    host = Host(sim=sim, numbers=numbers, make_shim=shims.make, network=world.network)
     return NodeAssembly(
         config=config, machine=machine, containerd=containerd, kubelet=kubelet, host=host
     )

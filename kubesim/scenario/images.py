@@ -16,6 +16,7 @@ from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
 from kubesim.wire.image import (
+    Health,
     Image,
     Layer,
     LinuxProgram,
@@ -148,6 +149,13 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         refuses_when_full=spec.when_full == "refuse",
         calls=tuple(_call(call) for call in spec.calls),
         start=numbers.start.distribution if numbers.start else None,
+        health=Health(
+            healthy_after_ns=spec.healthy.after,
+            unhealthy_from_ns=spec.unhealthy_from,
+            unhealthy_for_ns=spec.unhealthy_for,
+            hang_from_ns=spec.hang_from,
+            hang_for_ns=spec.hang_for,
+        ),
     )
 
 

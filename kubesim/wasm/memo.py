@@ -41,7 +41,7 @@ from kubesim.wire.http import HttpRequest, HttpResponse
 
 Key = tuple[object, ...]
 
-_NEVER_REPLAYED = frozenset({CLOCK, FILES, STORES, OUTBOUND})
+NEVER_REPLAYED = frozenset({CLOCK, FILES, STORES, OUTBOUND})
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ class _Entry:
 def _replayable(context: WasiContext, entry: _Entry) -> bool:
     """Whether a run is a function of its key."""
     execution = entry.execution
-    if execution.status is Status.RUNNING or execution.touched & _NEVER_REPLAYED:
+    if execution.status is Status.RUNNING or execution.touched & NEVER_REPLAYED:
         return False
     if RANDOM in execution.touched and not context.seed_is_input:
         return False

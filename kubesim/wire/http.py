@@ -8,9 +8,9 @@ how long its parts took, because the one who sent the request is the one who wri
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from kubesim.sim.kernel import SimProcess
+from kubesim.sim.kernel import Event, SimProcess
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -90,4 +90,26 @@ class Handler(Protocol):
 
         A connection that breaks while it waits (the process died) ends in ``ConnectionRefused``.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A promise of whoever answers: asked the same, it answers the same.
+
+    Attributes:
+        until_ns: The virtual instant up to which it holds; ``None`` for as long as nothing happens.
+        broken: Happens when something does (others began to wait for an answer).
+    """
+
+    until_ns: int | None = None
+    broken: Event | None = None
+
+
+@runtime_checkable
+class Foreseeable(Protocol):
+    """A handler that can tell for how long its answers stay as they are."""
+
+    def outlook(self, request: HttpRequest) -> Outlook | None:
+        """For how long the answer to ``request`` is known; ``None`` when it is not."""
         ...

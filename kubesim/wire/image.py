@@ -33,6 +33,61 @@ class Layer:
     media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
+class Condition(Enum):
+    """How a program is."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    """It answers with 503; a command in its container fails."""
+    HUNG = "hung"
+    """It accepts connections and answers nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """When a program is well; instants in nanoseconds since its container's start.
+
+    Attributes:
+        healthy_after_ns: From when on it is well.
+        unhealthy_from_ns: From when on it is not, if ever.
+        unhealthy_for_ns: For how long; ``None`` for ever.
+        hang_from_ns: From when on it answers nobody, if ever.
+        hang_for_ns: For how long; ``None`` for ever.
+    """
+
+    healthy_after_ns: int = 0
+    unhealthy_from_ns: int | None = None
+    unhealthy_for_ns: int | None = None
+    hang_from_ns: int | None = None
+    hang_for_ns: int | None = None
+
+    def at(self, age_ns: int) -> tuple[Condition, int | None]:
+        """How the program is at an age, and the age up to which it stays so (``None``: ever)."""
+        changes = [self.healthy_after_ns]
+        for begin_ns, for_ns in (
+            (self.unhealthy_from_ns, self.unhealthy_for_ns),
+            (self.hang_from_ns, self.hang_for_ns),
+        ):
+            if begin_ns is not None:
+                changes.append(begin_ns)
+                if for_ns is not None:
+                    changes.append(begin_ns + for_ns)
+        later = [at_ns for at_ns in changes if at_ns > age_ns]
+        return self._condition(age_ns), min(later, default=None)
+
+    def _condition(self, age_ns: int) -> Condition:
+        if _within(age_ns, self.hang_from_ns, self.hang_for_ns):
+            return Condition.HUNG
+        ill = _within(age_ns, self.unhealthy_from_ns, self.unhealthy_for_ns)
+        return Condition.UNHEALTHY if ill or age_ns < self.healthy_after_ns else Condition.HEALTHY
+
+
+def _within(age_ns: int, from_ns: int | None, for_ns: int | None) -> bool:
+    if from_ns is None or age_ns < from_ns:
+        return False
+    return for_ns is None or age_ns < from_ns + for_ns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCall:
     """What a program asks of another Service for each request that it serves.
@@ -76,6 +131,7 @@ class LinuxProgram:
         calls: What it asks of other Services for each request, in this order.
         start: What its runtime takes to start it, where that is known of the image; else what the
             runtime takes for any.
+        health: When it is well; always, unless somebody says otherwise.
     """
 
     init: Distribution
@@ -92,6 +148,7 @@ class LinuxProgram:
     refuses_when_full: bool = False
     calls: tuple[ServiceCall, ...] = ()
     start: Distribution | None = None
+    health: Health = Health()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

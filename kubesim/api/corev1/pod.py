@@ -75,7 +75,7 @@ class PodSpec(KubeModel):
     ephemeral_containers: Unsimulated[tuple[EphemeralContainer, ...]] = ()
     restart_policy: RestartPolicy | None = None
     termination_grace_period_seconds: Int64 | None = None
-    active_deadline_seconds: Unsimulated[Int64 | None] = None
+    active_deadline_seconds: Int64 | None = None
     dns_policy: Unsimulated[DNSPolicy | None] = None
     node_selector: FrozenMap[str, str] = FrozenMap()
     service_account_name: Unsimulated[str | None] = None
@@ -97,7 +97,7 @@ class PodSpec(KubeModel):
     priority_class_name: str | None = None
     priority: Int32 | None = None
     dns_config: Unsimulated[PodDNSConfig | None] = None
-    readiness_gates: Unsimulated[tuple[PodReadinessGate, ...]] = ()
+    readiness_gates: tuple[PodReadinessGate, ...] = ()
     runtime_class_name: str | None = None
     enable_service_links: Unsimulated[Bool | None] = None
     preemption_policy: PreemptionPolicy | None = None

@@ -15,7 +15,13 @@ from kubesim.sim import Event, Interrupt, Sim, SimProcess
 
 T = TypeVar("T")
 
-REFUSED_WHILE_DOWN = ("RunPodSandbox", "PullImage", "CreateContainer", "StartContainer")
+REFUSED_WHILE_DOWN = (
+    "RunPodSandbox",
+    "PullImage",
+    "CreateContainer",
+    "StartContainer",
+    "ExecSync",
+)
 CONNECTION_REFUSED = (
     'connection error: desc = "transport: Error while dialing: dial unix '
     '/run/containerd/containerd.sock: connect: connection refused"'

@@ -26,6 +26,7 @@ from kubesim.node.containerd.calls import CallLog
 from kubesim.node.containerd.cni import Cni
 from kubesim.node.containerd.config import ContainerdConfig
 from kubesim.node.containerd.content import ContentStore
+from kubesim.node.containerd.execsync import ExecServer
 from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.containerd.stats import StatsReader
@@ -48,7 +49,7 @@ from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
 
 
-class Containerd:
+class Containerd(ExecServer):
     """One node's container runtime; implements CRI's RuntimeService and ImageService.
 
     Args:

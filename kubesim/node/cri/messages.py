@@ -130,6 +130,14 @@ class ContainerStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecSyncResponse:
+    """What ExecSync answers; ``output`` is both streams together."""
+
+    exit_code: int
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """An image the runtime has."""
 

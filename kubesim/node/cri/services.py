@@ -13,12 +13,14 @@ from typing import Protocol
 from kubesim.node.cri.messages import (
     ContainerConfig,
     ContainerStatus,
+    ExecSyncResponse,
     Image,
     PodSandboxConfig,
     PodSandboxStatus,
 )
 from kubesim.node.cri.stats import ContainerStats, PodSandboxStats
 from kubesim.sim import SimProcess
+from kubesim.wire.http import Outlook
 
 PodListener = Callable[[str], None]
 """Called with a pod's UID when something about its sandbox or containers changed."""
@@ -59,6 +61,16 @@ class RuntimeService(Protocol):
 
     def remove_container(self, container_id: str) -> SimProcess[None]:
         """Forget a container, killing it if it runs; idempotent."""
+        ...
+
+    def exec_sync(
+        self, container_id: str, cmd: tuple[str, ...], timeout_ns: int
+    ) -> SimProcess[ExecSyncResponse]:
+        """Run a command in a container to its end; ``timeout_ns`` 0 means none."""
+        ...
+
+    def exec_outlook(self, container_id: str) -> Outlook | None:
+        """Until when a command would end alike (not CRI's: what lets the kubelet skip probes)."""
         ...
 
     def list_containers(self, pod_uid: str) -> tuple[ContainerStatus, ...]:

@@ -72,7 +72,13 @@ def should_pull(container: Container, *, present: bool) -> bool:
     return policy == "Always" or (policy != "Never" and not present)
 
 
-def should_restart(pod: Pod, exit_code: int) -> bool:
+def is_restartable_init(container: Container) -> bool:
+    """Whether an init container is a sidecar: it runs along with the pod."""
+    return container.restart_policy == "Always"
+
+
+def should_restart(pod: Pod, exit_code: int, container: Container | None = None) -> bool:
     """Whether a container that ended with ``exit_code`` is started again."""
-    policy = pod.spec.restart_policy or "Always"
+    own = container.restart_policy if container is not None else None
+    policy = own or pod.spec.restart_policy or "Always"
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)

@@ -33,14 +33,18 @@ from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.facts import NodeFailed, StartupPhaseEnded
 from kubesim.node.cri.services import ImageService, RuntimeService
 from kubesim.node.kubelet.configuration import KubeletConfiguration
+from kubesim.node.kubelet.context import WorkerContext
 from kubesim.node.kubelet.imagegc import ImageGCManager
 from kubesim.node.kubelet.images import ImageManager
+from kubesim.node.kubelet.lifecycle import Killer
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
-from kubesim.node.kubelet.pod_worker import PodWorker, WorkerContext
+from kubesim.node.kubelet.pod_worker import PodWorker
+from kubesim.node.kubelet.prober import Asker, PodConnections, ProberContext
 from kubesim.node.kubelet.status import is_ready
 from kubesim.node.kubelet.status_manager import StatusManager
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
+from kubesim.sim.time import DAY
 
 KUBELET_VERSION = "v1.36.2"
 CONTAINERD_VERSION = "containerd://2.2.0"
@@ -60,6 +64,7 @@ class KubeletConfig:
         pod_cidr: The addresses of its pods.
         settings: KubeletConfiguration.
         volumes: Admission, cgroup and mounts of a pod.
+        started_ns: When the kubelet started; by default long before the run began.
     """
 
     node_name: str
@@ -71,6 +76,7 @@ class KubeletConfig:
     pod_cidr: str
     volumes: Distribution
     settings: KubeletConfiguration = field(default_factory=KubeletConfiguration)
+    started_ns: int = -DAY
 
 
 class Kubelet:
@@ -82,6 +88,7 @@ class Kubelet:
         config: Its configuration.
         runtime: The runtime's RuntimeService.
         images: The runtime's ImageService.
+        connections: The node's way to the pods on it.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class Kubelet:
         config: KubeletConfig,
         runtime: RuntimeService,
         images: ImageService,
+        connections: PodConnections,
     ) -> None:
         self._sim = sim
         self._client = client
@@ -111,6 +119,7 @@ class Kubelet:
             list_containers=runtime.list_containers,
             on_event=self._relisted,
         )
+        asker = Asker(sim, runtime=runtime, connections=connections)
         self._context = WorkerContext(
             sim=sim,
             node=config.node_name,
@@ -128,6 +137,9 @@ class Kubelet:
             fetch=self._fetch,
             allocatable=config.allocatable,
             memory_capacity_bytes=_amount(config.capacity, "memory"),
+            asker=asker,
+            probes=self._probe_context(asker),
+            killer=Killer(sim, runtime=runtime, recorder=self._recorder, asker=asker),
         )
         disk = config.capacity.get("ephemeral-storage")
         self._image_gc = ImageGCManager(
@@ -146,6 +158,15 @@ class Kubelet:
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
+
+    def _probe_context(self, asker: Asker) -> ProberContext:
+        return ProberContext(
+            sim=self._sim,
+            asker=asker,
+            recorder=self._recorder,
+            rng=self._sim.rng(f"kubelet/{self._config.node_name}/probes"),
+            kubelet_started_ns=self._config.started_ns,
+        )
 
     def node(self) -> Node:
         """The Node object with which the kubelet registers."""

@@ -7,66 +7,33 @@ whatever failed for the next time. When the pod is to be deleted, whatever sync 
 cancelled; the containers are stopped within the grace period, and the API object goes last.
 
 Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod,
-SyncTerminatedPod), pkg/kubelet/kuberuntime/kuberuntime_manager.go (SyncPod, computePodActions).
-Departs: no sidecars, no ephemeral containers, no hooks, no probes yet. A back-off ends exactly when
-it is over, where upstream adds a jitter of up to half of it; and a pod's own status, when it comes
-back with the watch, is a reason to look again.
+SyncTerminatedPod), pkg/kubelet/kuberuntime/kuberuntime_manager.go (SyncPod, computePodActions,
+computeInitContainerActions), pkg/kubelet/active_deadline.go.
+Departs: no ephemeral containers, no resizing in place; why a container waits is reported a second
+after the sync that found out, where upstream reports it with the next sync, which is mostly due to a
+dead container that is removed then; an active deadline is noticed when it passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from kubesim.api.corev1 import ConfigMap, Container, Pod, PodStatus, Secret
-from kubesim.api.quantity import Quantity
-from kubesim.controlplane.client import Recorder
+from kubesim.api.corev1 import Container, Pod, PodStatus
 from kubesim.facts import StartupPhaseEnded
 from kubesim.node.cri import messages as cri
-from kubesim.node.cri.services import RuntimeService
-from kubesim.node.kubelet.backoff import BackOff
-from kubesim.node.kubelet.cm import linux_pod_sandbox_config, oom_score_adj
-from kubesim.node.kubelet.container import container_config, should_restart
-from kubesim.node.kubelet.environment import ConfigError, Surroundings, environment, references
-from kubesim.node.kubelet.images import ImageManager
-from kubesim.node.kubelet.status import Observation, generate_pod_status
-from kubesim.node.kubelet.status_manager import StatusManager
-from kubesim.sim import Event, Interrupt, Rng, Sim, SimProcess
-from kubesim.sim.distribution import Distribution
+from kubesim.node.kubelet.cm import linux_pod_sandbox_config
+from kubesim.node.kubelet.container import is_restartable_init, should_restart
+from kubesim.node.kubelet.containers import PodContainers, Sandbox
+from kubesim.node.kubelet.context import WorkerContext
+from kubesim.node.kubelet.prober import PodProber
+from kubesim.node.kubelet.status import Ending, Observation, generate_pod_status
+from kubesim.sim import Event, Interrupt, SimProcess
 from kubesim.sim.time import SECOND
 
-SYNC_BACKOFF_NS = 10 * SECOND  # backOffPeriod, jittered by up to half of it
 MIN_GRACE_NS = 2 * SECOND  # minimumGracePeriodInSeconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerContext:
-    """What all workers of a kubelet share.
-
-    Attributes:
-        cached: A pod's containers as the last relist saw them.
-        volumes: Admission, cgroup and mounts, before the first sync.
-        runtime_handler: The handler of a RuntimeClass by the class's name.
-        fetch: A ConfigMap or a Secret from the API server.
-        allocatable: What of the node's resources pods may have.
-        memory_capacity_bytes: The machine's memory.
-    """
-
-    sim: Sim
-    node: str
-    host_ip: str
-    runtime: RuntimeService
-    images: ImageManager
-    statuses: StatusManager
-    recorder: Recorder
-    rng: Rng
-    cached: Callable[[str], tuple[cri.ContainerStatus, ...]]
-    volumes: Distribution
-    runtime_handler: Callable[[str], str | None]
-    fetch: Callable[[type[ConfigMap | Secret], str], SimProcess[ConfigMap | Secret | None]]
-    allocatable: Mapping[str, Quantity]
-    memory_capacity_bytes: int
+RELOOK_NS = SECOND
+DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 
 class PodWorker:
@@ -88,9 +55,9 @@ class PodWorker:
         self._sandbox_id = ""
         self._linux = linux_pod_sandbox_config(pod)
         self._pod_ip = ""
-        self._waiting: dict[str, tuple[str, str]] = {}
-        self._crash_loop = BackOff()
-        self._retry_at_ns: int | None = None
+        self._prober = PodProber(context.probes, pod=lambda: self.pod, updated=self.kick)
+        self._containers = PodContainers(context, pod=lambda: self.pod, prober=self._prober)
+        self._ending: Ending | None = None
         self._kicked = False
         self._wake: Event | None = None
         self._living = False
@@ -111,8 +78,14 @@ class PodWorker:
             self._terminating = True
             if self._living:
                 self._process.interrupt()
-        else:
+        elif _worth_a_sync(before, pod):
             self.kick()
+
+    def end(self, ending: Ending) -> None:
+        """End the pod for the kubelet's own reasons, unless it is going already."""
+        if not self._terminating and self._ending is None and self._living:
+            self._ending = ending
+            self._process.interrupt()
 
     def kick(self) -> None:
         """There is a reason to look again."""
@@ -123,6 +96,7 @@ class PodWorker:
     def power_off(self) -> None:
         """The node is gone: stop in the middle of whatever it is."""
         self._over = True
+        self._prober.stop()
         if self._living:
             self._process.interrupt()
 
@@ -134,7 +108,12 @@ class PodWorker:
         context = self._context
         # What was reported last counts, even if the API server does not have it yet: a start time
         # or a transition does not move because two reports followed each other closely.
-        pod = self.pod if self._reported is None else self.pod.replace(status=self._reported)
+        pod = self.pod
+        if self._reported is not None:
+            own = {condition.type for condition in self._reported.conditions}
+            others = tuple(c for c in pod.status.conditions if c.type not in own)
+            conditions = self._reported.conditions + others
+            pod = pod.replace(status=self._reported.replace(conditions=conditions))
         return generate_pod_status(
             pod,
             Observation(
@@ -142,7 +121,10 @@ class PodWorker:
                 pod_ip=self._pod_ip,
                 sandbox_ready=self._sandbox_ready,
                 terminated=self._terminated,
-                waiting=self._waiting,
+                waiting=self._containers.waiting,
+                unstarted=self._prober.unstarted(containers),
+                unready=self._prober.unready(containers),
+                ending=self._ending,
                 host_ip=context.host_ip,
                 epoch_ns=self._sim.start_time_ns,
                 now_ns=self._sim.now,
@@ -150,10 +132,13 @@ class PodWorker:
         )
 
     def _run(self) -> SimProcess[None]:
-        with suppress(Interrupt):  # a deletion, or the end of the node
-            self._living = not self._terminating
-            if self._living:
+        self._living = not self._terminating
+        if self._living:
+            with suppress(Interrupt):  # a deletion, an ending, or the end of the node
                 yield from self._live()
+            if self._ending is not None and not (self._terminating or self._over):
+                with suppress(Interrupt):
+                    yield from self._end(self._ending)
         self._living = False
         if not self._over:
             yield from self._terminate()
@@ -161,7 +146,7 @@ class PodWorker:
     def _live(self) -> SimProcess[None]:
         """Sync until the pod has ended by itself; a deletion interrupts it anywhere."""
         self._phase_ended("watch", _scheduled_ns(self.pod) - self._sim.start_time_ns)
-        self._report()
+        self._watch_deadline(self._report())
         began_ns = self._sim.now
         yield self._sim.timeout(self._context.volumes.draw(self._context.rng))
         self._phase_ended("volumes", began_ns)
@@ -172,33 +157,72 @@ class PodWorker:
             if status.phase in ("Succeeded", "Failed"):
                 break
             self._kicked = False
-            self._retry_at_ns = None
+            self._containers.retry_at_ns = None
+            waiting = dict(self._containers.waiting)
             yield from self._sync()
+            if waiting != self._containers.waiting:
+                self._containers.retry_in(RELOOK_NS)  # why containers wait has to be reported
             if not self._kicked:
                 yield from self._sleep()
+        self._prober.stop()
         # It ended by itself: the sandbox goes, the object stays until somebody deletes it.
         self._sandbox_ready = False
         yield from self._context.runtime.stop_pod_sandbox(self._sandbox_id)
         self._report()
         yield self._sim.event()  # until it is interrupted
 
+    def _end(self, ending: Ending) -> SimProcess[None]:
+        """End it now; it is Failed when nothing of it runs any more, and its object stays."""
+        self._prober.stop()
+        shown = self.observe()
+        before = self._reported or self.pod.status
+        self._show(shown.replace(phase=before.phase, reason=before.reason, message=before.message))
+        yield from self._kill_all(ending.grace_s)
+        self._sandbox_ready = False
+        yield from self._context.runtime.stop_pod_sandbox(self._sandbox_id)
+        self._containers.waiting.clear()
+        self._terminated = True
+        self._show(self._status(self._context.runtime.list_containers(self.pod.uid)))
+        yield self._sim.event()  # until it is interrupted
+
+    def _past_deadline(self) -> None:
+        self._context.recorder.normal(self.pod, "DeadlineExceeded", DEADLINE_MESSAGE)
+        self.end(Ending(reason="DeadlineExceeded", message=DEADLINE_MESSAGE))
+
+    def _watch_deadline(self, status: PodStatus) -> None:
+        """The deadline counts from the pod's start time."""
+        deadline_s = self.pod.spec.active_deadline_seconds
+        if deadline_s is not None and status.start_time is not None:
+            due_ns = status.start_time - self._sim.start_time_ns + deadline_s * SECOND
+            self._sim.call_in(max(0, due_ns - self._sim.now), self._past_deadline)
+
     def _sleep(self) -> SimProcess[None]:
         self._wake = self._sim.event()
-        if self._retry_at_ns is None:
+        retry_at_ns = self._containers.retry_at_ns
+        if retry_at_ns is None:
             yield self._wake
         else:
-            delay_ns = max(0, self._retry_at_ns - self._sim.now)
+            delay_ns = max(0, retry_at_ns - self._sim.now)
             yield self._sim.any_of([self._wake, self._sim.timeout(delay_ns)])
         self._wake = None
 
     def _sync(self) -> SimProcess[None]:
         if not self._sandbox_id and not (yield from self._create_sandbox()):
             return
-        for container in self.pod.spec.init_containers:
-            if not (yield from self._initialized(container)):
-                return
+        sandbox = Sandbox(id=self._sandbox_id, ip=self._pod_ip, config=self._sandbox_config())
+        if not (yield from self._initialize(sandbox)):
+            return
         for container in self.pod.spec.containers:
-            yield from self._started(container)
+            yield from self._containers.ensure(container, sandbox)
+        if self.pod.spec.init_containers and self._finished_mains():
+            yield from self._kill_all()
+
+    def _kill_all(self, grace_s: int | None = None) -> SimProcess[None]:
+        running = self._running()
+        if running:
+            yield from self._context.killer.kill_all(
+                self.pod, running, pod_ip=self._pod_ip, grace_s=grace_s
+            )
 
     def _create_sandbox(self) -> SimProcess[bool]:
         context, pod = self._context, self.pod
@@ -213,7 +237,7 @@ class PodWorker:
         except cri.CriError as error:
             message = f"Failed to create pod sandbox: {error}"
             context.recorder.warning(pod, "FailedCreatePodSandBox", message)
-            self._retry_in(SYNC_BACKOFF_NS + context.rng.uniform(0, SYNC_BACKOFF_NS // 2))
+            self._containers.sync_failed()
             return False
         self._sandbox_id = sandbox_id
         status = yield from context.runtime.pod_sandbox_status(sandbox_id)
@@ -222,129 +246,65 @@ class PodWorker:
         self._report()
         return True
 
-    def _initialized(self, container: Container) -> SimProcess[bool]:
-        """Whether an init container has done its work; starts it when it has not."""
-        latest = self._latest(container)
-        if latest is not None and latest.state is cri.ContainerState.EXITED:
-            if latest.exit_code == 0:
-                return True
-            if (self.pod.spec.restart_policy or "Always") == "Never":
+    def _initialize(self, sandbox: Sandbox) -> SimProcess[bool]:
+        """Whether the ordinary containers may be started; starts what comes before them."""
+        spec = self.pod.spec
+        runs = self._context.runtime.list_containers(self.pod.uid)
+        mains = {container.name for container in spec.containers}
+        done = any(
+            run.name in mains and run.state is not cri.ContainerState.EXITED for run in runs
+        )
+        for container in spec.init_containers:
+            if is_restartable_init(container):
+                if not (yield from self._sidecar(container, sandbox)) and not done:
+                    return False
+            elif not done and not (yield from self._initialized(container, sandbox)):
                 return False
-        yield from self._started(container)
-        return False
-
-    def _started(self, container: Container) -> SimProcess[None]:
-        """Have a container running, unless it has ended for good or has to wait."""
-        latest = self._latest(container)
-        if latest is not None and latest.state is cri.ContainerState.RUNNING:
-            self._waiting.pop(container.name, None)
-            return
-        attempt = 0
-        if latest is not None and latest.state is cri.ContainerState.EXITED:
-            if not self._may_restart(container, latest):
-                return
-            attempt = latest.attempt + 1
-        began_ns = self._sim.now
-        waiting = yield from self._context.images.ensure_image_exists(
-            self.pod, container, self._sandbox_config()
-        )
-        if waiting is not None:
-            self._waiting[container.name] = (waiting.reason, waiting.message)
-            if waiting.retry_in_ns:
-                self._retry_in(waiting.retry_in_ns)
-            return
-        self._container_phase_ended("pull", container, attempt, began_ns)
-        yield from self._create_and_start(container, attempt)
-
-    def _may_restart(self, container: Container, latest: cri.ContainerStatus) -> bool:
-        pod, now_ns = self.pod, self._sim.now
-        if not should_restart(pod, latest.exit_code):
-            return False
-        remaining_ns = self._crash_loop.remaining_ns(
-            container.name, since_ns=latest.finished_at, now_ns=now_ns
-        )
-        if remaining_ns:
-            delay = _go_duration(self._crash_loop.delay_ns(container.name))
-            where = f"{pod.name}_{pod.namespace}({pod.uid})"
-            message = f"back-off {delay} restarting failed container={container.name} pod={where}"
-            if self._waiting.get(container.name, ("", ""))[0] != "CrashLoopBackOff":
-                text = f"Back-off restarting failed container {container.name} in pod {where}"
-                self._context.recorder.warning(pod, "BackOff", text)
-            self._waiting[container.name] = ("CrashLoopBackOff", message)
-            self._retry_in(remaining_ns)
-            return False
-        self._crash_loop.next(container.name, now_ns=now_ns, since_ns=latest.finished_at)
         return True
 
-    def _create_and_start(self, container: Container, attempt: int) -> SimProcess[None]:
-        context, pod, sandbox = self._context, self.pod, self._sandbox_config()
-        began_ns = self._sim.now
-        try:
-            envs = yield from self._environment(container)
-            capacity_bytes = context.memory_capacity_bytes
-            score = oom_score_adj(pod, container, memory_capacity_bytes=capacity_bytes)
-            config = container_config(container, attempt=attempt, envs=envs, oom_score_adj=score)
-            container_id = yield from context.runtime.create_container(
-                self._sandbox_id, config, sandbox
-            )
-        except ConfigError as error:
-            self._refused(container, "CreateContainerConfigError", str(error))
-            return
-        except cri.CriError as error:
-            self._refused(container, "CreateContainerError", error.message)
-            return
-        context.recorder.normal(pod, "Created", "Container created")
-        self._container_phase_ended("create", container, attempt, began_ns)
-        began_ns = self._sim.now
-        self._waiting.pop(container.name, None)
-        try:
-            yield from context.runtime.start_container(container_id)
-        except cri.CriError as error:
-            self._refused(container, "RunContainerError", error.message)
-            return
-        context.recorder.normal(pod, "Started", "Container started")
-        self._container_phase_ended("start", container, attempt, began_ns)
+    def _initialized(self, container: Container, sandbox: Sandbox) -> SimProcess[bool]:
+        """Whether an init container has done its work; starts it when it has not."""
+        latest = self._containers.latest(container)
+        ran_here = latest is not None and latest.pod_sandbox_id == sandbox.id
+        if latest is not None and latest.state is cri.ContainerState.EXITED and ran_here:
+            if latest.exit_code == 0:
+                return True
+            if not should_restart(self.pod, latest.exit_code, container):
+                return False
+        yield from self._containers.ensure(container, sandbox)
+        return False
 
-    def _environment(self, container: Container) -> SimProcess[tuple[tuple[str, str], ...]]:
-        """The container's variables; what they refer to is asked for when it is created."""
-        context, pod = self._context, self.pod
-        config_maps: dict[str, ConfigMap] = {}
-        secrets: dict[str, Secret] = {}
-        for kind, name in dict.fromkeys(references(container)):
-            found = yield from context.fetch(kind, f"{pod.namespace}/{name}")
-            if isinstance(found, ConfigMap):
-                config_maps[name] = found
-            elif found is not None:
-                secrets[name] = found
-        around = Surroundings(
-            config_maps=config_maps,
-            secrets=secrets,
-            node=context.node,
-            host_ip=context.host_ip,
-            pod_ip=self._pod_ip,
-            allocatable=context.allocatable,
+    def _sidecar(self, container: Container, sandbox: Sandbox) -> SimProcess[bool]:
+        """Whether a sidecar has started, as the last relist saw it; starts it when it must."""
+        latest = self._containers.latest(container)
+        yield from self._containers.ensure(container, sandbox)
+        seen = self._context.cached(self.pod.uid)
+        running = latest is not None and any(
+            run.id == latest.id and run.state is cri.ContainerState.RUNNING for run in seen
         )
-        return environment(pod, container, around)
+        return running and container.name not in self._prober.unstarted(seen)
 
-    def _refused(self, container: Container, reason: str, message: str) -> None:
-        self._context.recorder.warning(self.pod, "Failed", f"Error: {message}")
-        self._waiting[container.name] = (reason, message)
-        self._retry_in(SYNC_BACKOFF_NS + self._context.rng.uniform(0, SYNC_BACKOFF_NS // 2))
+    def _finished_mains(self) -> bool:
+        """Whether no ordinary container runs or will: then sidecars have no reason to."""
+        for container in self.pod.spec.containers:
+            latest = self._containers.latest(container)
+            if latest is None or latest.state is not cri.ContainerState.EXITED:
+                return False
+            if should_restart(self.pod, latest.exit_code, container):
+                return False
+        return True
 
     def _terminate(self) -> SimProcess[None]:
         """Stop everything within the grace period, then let the API object go."""
         context, pod = self._context, self.pod
-        running = self._running()
-        for status in running:
-            context.recorder.normal(pod, "Killing", f"Stopping container {status.name}")
-        grace_ns = _grace_ns(pod)
-        stops = [context.runtime.stop_container(status.id, grace_ns) for status in running]
-        yield self._sim.all_of([self._sim.process(stop) for stop in stops])
+        self._prober.stop_liveness_and_startup()
+        yield from self._kill_all()
+        self._prober.stop()
         self._sandbox_ready = False
         yield from context.runtime.stop_pod_sandbox(self._sandbox_id)
         if self._over:
             return
-        self._waiting.clear()
+        self._containers.waiting.clear()
         self._terminated = True
         last = self._status(context.runtime.list_containers(pod.uid))
         context.statuses.report(self.pod, last)
@@ -363,13 +323,13 @@ class PodWorker:
         return [status for status in statuses if status.state is cri.ContainerState.RUNNING]
 
     def _report(self) -> PodStatus:
-        status = self._reported = self.observe()
-        self._context.statuses.report(self.pod, status)
-        return status
+        return self._show(self.observe())
 
-    def _latest(self, container: Container) -> cri.ContainerStatus | None:
-        runs = self._context.runtime.list_containers(self.pod.uid)
-        return next((run for run in reversed(runs) if run.name == container.name), None)
+    def _show(self, status: PodStatus) -> PodStatus:
+        self._reported = status
+        self._context.statuses.report(self.pod, status)
+        self._prober.saw(status)
+        return status
 
     def _sandbox_config(self) -> cri.PodSandboxConfig:
         pod = self.pod
@@ -380,10 +340,6 @@ class PodWorker:
             annotations=tuple(pod.metadata.annotations.items()),
             linux=self._linux,
         )
-
-    def _retry_in(self, delay_ns: int) -> None:
-        at_ns = self._sim.now + delay_ns
-        self._retry_at_ns = at_ns if self._retry_at_ns is None else min(self._retry_at_ns, at_ns)
 
     def _phase_ended(self, phase: str, began_ns: int, container: str = "") -> None:
         pod = self.pod
@@ -398,11 +354,13 @@ class PodWorker:
             )
         )
 
-    def _container_phase_ended(
-        self, phase: str, container: Container, attempt: int, began_ns: int
-    ) -> None:
-        if attempt == 0:
-            self._phase_ended(phase, began_ns, container.name)
+
+def _worth_a_sync(before: Pod, after: Pod) -> bool:
+    """Whether a new version is more than the echo of a status."""
+    if after.spec.readiness_gates:
+        return True
+    old, new = before.metadata, after.metadata
+    return (before.spec, old.labels, old.annotations) != (after.spec, new.labels, new.annotations)
 
 
 def _grace_ns(pod: Pod) -> int:
@@ -418,9 +376,3 @@ def _scheduled_ns(pod: Pod) -> int:
     return next(
         (at_ns for at_ns in times if at_ns is not None), pod.metadata.creation_timestamp or 0
     )
-
-
-def _go_duration(duration_ns: int) -> str:
-    """``10s``, ``1m20s``: whole seconds as Go prints them."""
-    minutes, seconds = divmod(duration_ns // SECOND, 60)
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

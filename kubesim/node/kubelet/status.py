@@ -2,7 +2,7 @@
 
 Mirrors: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase, convertStatusToAPIStatus),
 pkg/kubelet/status/generate.go; reasons and messages as there.
-Departs: no probes yet: a running container is ready.
+Departs: a container that was lost with its record is not looked for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from kubesim.api.corev1 import (
 )
 from kubesim.api.podutil import get_pod_condition
 from kubesim.node.cri import messages as cri
+from kubesim.node.kubelet.container import is_restartable_init, should_restart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,9 @@ class Observation:
         sandbox_ready: Whether the sandbox is up.
         terminated: Whether the pod is over on this node, whatever its restart policy says.
         waiting: Why containers wait that are not running: name to reason and message.
+        unstarted: Running containers whose startup probe has not succeeded yet.
+        unready: Running containers whose readiness probe does not succeed.
+        ending: Why the kubelet ends the pod, if it does.
         host_ip: The node's address.
         epoch_ns: What to add to a virtual instant to have a time on the wall.
         now_ns: The virtual instant.
@@ -50,6 +54,24 @@ class Observation:
     host_ip: str
     epoch_ns: int
     now_ns: int
+    unstarted: frozenset[str] = frozenset()
+    unready: frozenset[str] = frozenset()
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why a pod is ended by its kubelet before anybody deleted it.
+
+    Attributes:
+        reason: The reason in its status, such as ``Evicted``.
+        message: What people are told.
+        grace_s: A grace period instead of the pod's own.
+    """
+
+    reason: str
+    message: str
+    grace_s: int | None = None
 
 
 def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
@@ -57,13 +79,11 @@ def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
     inits = tuple(_container_status(c, pod, seen) for c in pod.spec.init_containers)
     mains = tuple(_container_status(c, pod, seen) for c in pod.spec.containers)
     phase = _phase(pod, inits=inits, mains=mains)
-    if seen.terminated:
+    if seen.terminated or seen.ending is not None:
         succeeded = all(_exit_code(status) == 0 for status in mains)
-        phase = "Succeeded" if succeeded else "Failed"
-        if _has_initialized(inits, mains):
-            mains = tuple(
-                s if s.state.terminated else s.replace(state=_NEVER_FOUND) for s in mains
-            )
+        phase = "Succeeded" if succeeded and seen.ending is None else "Failed"
+    if seen.terminated and _has_initialized(inits, mains):
+        mains = tuple(s if s.state.terminated else s.replace(state=_NEVER_FOUND) for s in mains)
     status = pod.status.replace(
         phase=phase,
         host_ip=seen.host_ip,
@@ -72,6 +92,8 @@ def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
         container_statuses=mains,
         init_container_statuses=inits,
     )
+    if seen.ending is not None:
+        status = status.replace(reason=seen.ending.reason, message=seen.ending.message)
     if seen.pod_ip:
         status = status.replace(pod_ip=seen.pod_ip, pod_ips=(PodIP(ip=seen.pod_ip),))
     return status.replace(conditions=_conditions(pod, status, seen))
@@ -102,13 +124,14 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
         state, last_state = _waiting(*waiting), _terminated(latest, seen)
     else:
         state = _terminated(latest, seen)
-    running = state.running is not None
+    started = state.running is not None and container.name not in seen.unstarted
     return ContainerStatus(
         name=container.name,
         state=state,
         last_state=last_state,
-        ready=_is_ready(container, pod, state),
-        started=running,
+        ready=_is_ready(container, pod, state, unready=container.name in seen.unready)
+        and (started or state.running is None),
+        started=started,
         restart_count=latest.attempt if latest else 0,
         image=container.image or "",
         image_id=latest.image_ref if latest else "",
@@ -116,11 +139,11 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
     )
 
 
-def _is_ready(container: Container, pod: Pod, state: ContainerState) -> bool:
+def _is_ready(container: Container, pod: Pod, state: ContainerState, *, unready: bool) -> bool:
     """A container is ready when it runs, an init container when it has done its work."""
-    if container in pod.spec.init_containers:
+    if container in pod.spec.init_containers and not is_restartable_init(container):
         return state.terminated is not None and state.terminated.exit_code == 0
-    return state.running is not None
+    return state.running is not None and not unready
 
 
 def _waiting(reason: str, message: str) -> ContainerState:
@@ -144,19 +167,25 @@ def _terminated(run: cri.ContainerStatus, seen: Observation) -> ContainerState:
 def _phase(
     pod: Pod, *, inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]
 ) -> str:
-    policy = pod.spec.restart_policy or "Always"
-    blocked = _blocked_by_init(inits, policy)
+    sidecars = [s for c, s in zip(pod.spec.init_containers, inits, strict=True)
+                if is_restartable_init(c)]  # fmt: skip
+    blocked = _blocked_by_init(pod, inits)
     if blocked:
         return blocked
-    running = sum(1 for s in mains if s.state.running is not None)
+    pending = any(not s.started and _end_of(s) is None for s in sidecars)
+    if pending and not _started_once(mains):
+        return "Pending"
     ended = [_end_of(s) for s in mains if s.state.running is None]
     if None in ended:
         return "Pending"  # something waits that never ran
-    if running or policy == "Always":
+    if any(s.state.running is not None for s in (*sidecars, *mains)):
         return "Running"
-    if all(end is not None and end.exit_code == 0 for end in ended):
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    if any(
+        end is not None and should_restart(pod, end.exit_code, container)
+        for container, end in zip(pod.spec.containers, ended, strict=True)
+    ):
+        return "Running"  # on its way to be started again
+    return "Succeeded" if all(end and end.exit_code == 0 for end in ended) else "Failed"
 
 
 def _end_of(status: ContainerStatus) -> ContainerStateTerminated | None:
@@ -165,20 +194,32 @@ def _end_of(status: ContainerStatus) -> ContainerStateTerminated | None:
     return status.last_state.terminated if status.state.waiting is not None else None
 
 
-def _blocked_by_init(inits: tuple[ContainerStatus, ...], policy: str) -> str | None:
+def _started_once(mains: tuple[ContainerStatus, ...]) -> bool:
+    """Whether an ordinary container has been started: then the pod has been initialized."""
+    return any(s.state.waiting is None or s.last_state.terminated is not None for s in mains)
+
+
+def _blocked_by_init(pod: Pod, inits: tuple[ContainerStatus, ...]) -> str | None:
     """The phase of a pod whose init containers are not done; ``None`` when they are."""
-    for init in inits:
+    for container, init in zip(pod.spec.init_containers, inits, strict=True):
+        if is_restartable_init(container):
+            continue
         ended = init.state.terminated or init.last_state.terminated
-        if ended is None or (ended.exit_code != 0 and policy != "Never"):
+        if ended is None or init.state.running is not None:
             return "Pending"
         if ended.exit_code != 0:
-            return "Failed"
+            restarts = should_restart(pod, ended.exit_code, container)
+            return "Pending" if restarts else "Failed"
     return None
 
 
 def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCondition, ...]:
-    unready = [s.name for s in status.container_statuses if not s.ready]
-    pending = [s.name for s in status.init_container_statuses if not s.ready]
+    inits = tuple(zip(pod.spec.init_containers, status.init_container_statuses, strict=True))
+    unready = [s.name for c, s in inits if is_restartable_init(c) and not s.ready]
+    unready += [s.name for s in status.container_statuses if not s.ready]
+    pending = [s.name for c, s in inits if not (s.started if is_restartable_init(c) else s.ready)]
+    if _started_once(status.container_statuses):
+        pending = []
     over = status.phase in ("Succeeded", "Failed")
     if over:
         reason = "PodCompleted" if status.phase == "Succeeded" else "PodFailed"
@@ -199,12 +240,29 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
     wanted = (
         _condition("PodReadyToStartContainers", value=seen.sandbox_ready),
         initialized,
-        not_ready,
+        _gated(pod, not_ready),
         not_ready.replace(type="ContainersReady"),
         get_pod_condition(pod.status, "PodScheduled") or _condition("PodScheduled", value=True),
     )
     wall_ns = seen.epoch_ns + seen.now_ns
     return tuple(_since(condition, pod.status, wall_ns) for condition in wanted)
+
+
+def _gated(pod: Pod, ready: PodCondition) -> PodCondition:
+    """Ready, unless one of the pod's readiness gates says otherwise."""
+    messages: list[str] = []
+    for gate in pod.spec.readiness_gates if ready.status == "True" else ():
+        found = get_pod_condition(pod.status, gate.condition_type)
+        name = f'pod readiness gate "{gate.condition_type}"'
+        if found is None:
+            messages.append(f"corresponding condition of {name} does not exist.")
+        elif found.status != "True":
+            messages.append(f'the status of {name} is not "True", but {found.status}')
+    if not messages:
+        return ready
+    return _condition(
+        "Ready", value=False, reason="ReadinessGatesNotReady", message=", ".join(messages)
+    )
 
 
 def _condition(
@@ -227,11 +285,7 @@ _NEVER_FOUND = ContainerState(
 def _has_initialized(
     inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]
 ) -> bool:
-    return (
-        not inits
-        or _exit_code(inits[-1]) == 0
-        or any(s.state.waiting is None or s.last_state.terminated is not None for s in mains)
-    )
+    return not inits or _exit_code(inits[-1]) == 0 or _started_once(mains)
 
 
 def _exit_code(status: ContainerStatus) -> int | None:

@@ -51,6 +51,11 @@ class InstancePool:
         self._unused_warm = 0
 
     @property
+    def in_use(self) -> int:
+        """How many there are."""
+        return self._in_use
+
+    @property
     def is_full(self) -> bool:
         """Whether no more instances are allowed."""
         return self._in_use >= MAX_INSTANCE_COUNT

@@ -22,6 +22,7 @@ from kubesim.node.shim.task import (
 )
 from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
+from kubesim.wire.http import Outlook
 from kubesim.wire.image import LinuxProgram, ServiceCall
 from kubesim.world.workload import LinuxProcess
 from kubesim.world.workload.linux import LinuxProcessHooks
@@ -116,11 +117,12 @@ class RuncTask:
         self._program = program
         self._log = ContainerLog(services.sim, spec)
         self._rng = services.sim.rng(f"{spec.scope}/shim")
+        self._exec_rng = services.sim.rng(f"{spec.scope}/exec")
         self._process: LinuxProcess | None = None
         self._cgroup: Cgroup | None = None
         self._memory: Process | None = None
         self._stopping = False
-        self._listening = False
+        self._listening = self._ended = False
 
     def start(self) -> SimProcess[None]:
         """Let the runtime work until the program runs, then let that run in its cgroup."""
@@ -169,6 +171,22 @@ class RuncTask:
             delay_ns = self._runtime.stop.draw(self._rng)
             self._services.sim.call_in(delay_ns, self._end, 0)
 
+    def execute(self, command: tuple[str, ...]) -> SimProcess[int]:
+        """Start a command beside the program; how it ends is as the program is.
+
+        Raises:
+            ShimError: If the program has ended.
+        """
+        yield from self._services.machine.compute(self._runtime.start.draw(self._exec_rng))
+        if self._process is None or self.exited.triggered:
+            raise ShimError(f"failed to create exec {command[0]!r}: task has stopped: not found")
+        code = yield from self._process.execute()
+        return EXIT_SIGNAL_BASE + SIGKILL if self._ended else code
+
+    def exec_outlook(self) -> Outlook | None:
+        """Until when a command would end alike."""
+        return None if self._process is None else self._process.exec_outlook()
+
     def _process_ended(self, ended: Event) -> None:
         assert isinstance(ended.value, int)
         self._end(ended.value)
@@ -189,7 +207,7 @@ class RuncTask:
     def _finish(self, exit_status: ExitStatus) -> None:
         if self.exited.triggered:
             return
-        self._stopping = True
+        self._stopping = self._ended = True
         if self._process is not None:
             self._process.stop()
             if self._listening:

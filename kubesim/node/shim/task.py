@@ -1,7 +1,7 @@
 """The task API: what every shim offers, and what it is given.
 
-Mirrors: containerd api/runtime/task/v3/shim.proto (Create, Start, Kill, Wait).
-Departs: Exec, Pause and Checkpoint come with the rooms that need them.
+Mirrors: containerd api/runtime/task/v3/shim.proto (Create, Start, Kill, Wait, Exec).
+Departs: Pause and Checkpoint come with the rooms that need them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kubesim.node.machine import Cgroup, Machine, Resources
 from kubesim.sim import Event, Sim, SimProcess
-from kubesim.wire.http import Handler
+from kubesim.wire.http import Handler, Outlook
 from kubesim.wire.image import Program
 
 SIGTERM = 15
@@ -115,6 +115,18 @@ class Task(Protocol):
 
     def stats(self) -> Cgroup | None:
         """The cgroup with its use up to now; ``None`` when no process runs."""
+        ...
+
+    def execute(self, command: tuple[str, ...]) -> SimProcess[int]:
+        """Run another command in the container; gives its exit code.
+
+        Raises:
+            ShimError: If the runtime cannot.
+        """
+        ...
+
+    def exec_outlook(self) -> Outlook | None:
+        """Until when a command would end alike; ``None`` when nobody knows."""
         ...
 
 

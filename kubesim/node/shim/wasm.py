@@ -29,6 +29,8 @@ from typing_extensions import override
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
+from kubesim.node.shim.foresight import Foresight
+from kubesim.node.shim.grants import spin_context
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
 from kubesim.node.shim.pool import InstancePool
@@ -54,12 +56,13 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Limits, Status, WasiContext
 from kubesim.wasm.memo import Memo
-from kubesim.wasm.stores import Awaiting, Reply, SpinContext, Stores
+from kubesim.wasm.stores import Awaiting, Reply, Stores
 from kubesim.wire.http import (
     HTTP_PORT,
     ConnectionRefused,
     HttpRequest,
     HttpResponse,
+    Outlook,
     Served,
 )
 from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
@@ -67,6 +70,7 @@ from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
 Outbound = Callable[[HttpRequest, str], SimProcess[HttpResponse | None]]
 """Asks another service, taking virtual time: the request and its scheme."""
 
+EXEC_NOT_SUPPORTED = "/containerd.task.v3.Task/Exec is not supported: not found"
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
 
 
@@ -200,6 +204,19 @@ class WasmTask:
             delay_ns = self.shim.runtime.stop.draw(self._rng)
             self._sim.call_in(delay_ns, self._end, ExitStatus(exit_code=0, reason="Completed"))
 
+    def execute(self, command: tuple[str, ...]) -> SimProcess[int]:  # noqa: ARG002
+        """There is nothing in the sandbox that could run another command.
+
+        Raises:
+            ShimError: Always, as the real shims, whose task service has no Exec.
+        """
+        yield from ()
+        raise ShimError(EXEC_NOT_SUPPORTED)
+
+    def exec_outlook(self) -> Outlook | None:
+        """It never becomes possible."""
+        return Outlook()
+
     def _command(self, module: Module | Component) -> SimProcess[None]:
         """Make an instance, run its ``_start`` and let its output and end happen when due."""
         assert self.cgroup is not None
@@ -324,6 +341,7 @@ class WasmHttpHandler(ABC):
         self._limits = _limits(spec)
         assert task.cgroup is not None
         self._cgroup = task.cgroup
+        self._foresight = Foresight(self._sim)
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Make an instance, run the handler for real, answer with what it said."""
@@ -331,10 +349,16 @@ class WasmHttpHandler(ABC):
             self._log.write("stderr", b"Error: maximum concurrent component instance limit\n")
             return Served(response=HttpResponse(status=500))
         made_ns = self._pool.take()
+        if self._pool.in_use > 1:
+            self._foresight.disturb()
         try:
             return (yield from self._serve(request, made_ns))
         finally:
             self._pool.give_back()
+
+    def outlook(self, request: HttpRequest) -> Outlook | None:
+        """A module whose last answer was a function of its input goes on answering alike."""
+        return None if self._pool.in_use else self._foresight.outlook(request)
 
     def _serve(self, request: HttpRequest, made_ns: int) -> SimProcess[Served | ConnectionRefused]:
         waited_ns = yield from self._cgroup.compute(made_ns)
@@ -342,6 +366,7 @@ class WasmHttpHandler(ABC):
             return ConnectionRefused("connection reset by peer")
         began_ns = self._sim.now
         response, execution = yield from self._answer(request)
+        self._foresight.executed(request, execution)
         called_ns = self._sim.now - began_ns
         core_wait_ns = yield from self._cgroup.compute(execution.cpu_ns + self._pool.overhead())
         # What it waited for other services has passed already.
@@ -439,25 +464,6 @@ def _replay(replies: list[tuple[HttpRequest, Reply]]) -> Callable[[HttpRequest, 
         raise Awaiting(request, scheme)
 
     return outbound
-
-
-def spin_context(program: WasmProgram, spec: TaskSpec, stores: Stores) -> SpinContext:
-    """What a container's component is granted: its manifest's grants, variables overridden."""
-    grants = program.grants
-    variables = dict(grants.variables)
-    for name, value in spec.envs:
-        if name.startswith(_VARIABLE_PREFIX):
-            variables[name.removeprefix(_VARIABLE_PREFIX).lower()] = value
-    return SpinContext(
-        stores=stores,
-        key_value_stores=grants.key_value_stores,
-        sqlite_databases=grants.sqlite_databases,
-        variables=variables,
-        allowed_outbound_hosts=grants.allowed_outbound_hosts,
-    )
-
-
-_VARIABLE_PREFIX = "SPIN_VARIABLE_"
 
 
 def _answers_http(module: Module | Component) -> bool:

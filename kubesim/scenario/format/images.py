@@ -36,6 +36,12 @@ class CallSpec(ScenarioModel):
     timeout: Span | None = Field(default=None, gt=0)
 
 
+class HealthySpec(ScenarioModel):
+    """From when on a program is well, counted from its container's start."""
+
+    after: Span = 0
+
+
 class ProgramSpec(ScenarioModel):
     """What a Linux image runs; what is left out comes from the preset's program ``model``.
 
@@ -44,6 +50,11 @@ class ProgramSpec(ScenarioModel):
         queue_length: How many more may wait; by default any number.
         when_full: A request that finds the queue full gets a 503, or its connection is refused.
         calls: What it asks of other Services for each request, in this order; a failure is a 502.
+        healthy: From when on it is well; before, it answers 503 and commands fail.
+        unhealthy_from: From when on it is not well (any more), counted from its container's start.
+        unhealthy_for: For how long; for ever, when left out.
+        hang_from: From when on it answers nobody.
+        hang_for: For how long; for ever, when left out.
     """
 
     model: str = "default"
@@ -59,6 +70,11 @@ class ProgramSpec(ScenarioModel):
     queue_length: int | None = Field(default=None, ge=0)
     when_full: Literal["503", "refuse"] = "503"
     calls: tuple[CallSpec, ...] = ()
+    healthy: HealthySpec = HealthySpec()
+    unhealthy_from: Span | None = None
+    unhealthy_for: Span | None = None
+    hang_from: Span | None = None
+    hang_for: Span | None = None
 
 
 class SpinSpec(ScenarioModel):

@@ -16,7 +16,14 @@ from collections.abc import Callable
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import SECOND
-from kubesim.wire.http import ConnectionRefused, Handler, HttpRequest, Served
+from kubesim.wire.http import (
+    ConnectionRefused,
+    Foreseeable,
+    Handler,
+    HttpRequest,
+    Outlook,
+    Served,
+)
 from kubesim.world.network.topology import USERS
 
 # Linux defaults: tcp_syn_retries 6 from 1 s on, doubling; mcast_solicit 3 at retrans_time 1 s.
@@ -137,3 +144,21 @@ class PodNetwork:
 
     def _is_dark(self, ip: str) -> bool:
         return self._node_of.get(ip) in self._dark
+
+    def listening(self, ip: str, port: int) -> bool:
+        """Whether a connection to that port is accepted."""
+        return (ip, port) in self._listeners
+
+    def local_request(
+        self, ip: str, port: int, request: HttpRequest
+    ) -> SimProcess[Served | ConnectionRefused]:
+        """Ask a pod from its own node: over a bridge, which takes no time worth modelling."""
+        handler = self._listeners.get((ip, port))
+        if handler is None:
+            return ConnectionRefused()
+        return (yield from handler.serve(request))
+
+    def outlook(self, ip: str, port: int, request: HttpRequest) -> Outlook | None:
+        """Until when the same request gets the same answer, if whoever listens knows."""
+        handler: object = self._listeners.get((ip, port))
+        return handler.outlook(request) if isinstance(handler, Foreseeable) else None

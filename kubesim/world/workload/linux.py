@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kubesim.sim import Event, Sim, SimProcess
-from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
-from kubesim.wire.image import LinuxProgram, ServiceCall
+from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Outlook, Served
+from kubesim.wire.image import Condition, LinuxProgram, ServiceCall
 from kubesim.world.workload.queue import RequestQueue
 
 RESET = "connection reset by peer"
+GRPC_HEADER = ("content-type", "application/grpc")
 
 
 class CpuCgroup(Protocol):
@@ -91,6 +92,9 @@ class LinuxProcess:
         self._queue = RequestQueue(sim, workers=program.workers, length=program.queue_length)
         self._alive = True
         self._response = HttpResponse(body=program.body)
+        self._began_ns = sim.now
+        self._gone: Event | None = None
+        self._disturbed: Event | None = None
 
     def run(self) -> SimProcess[None]:
         """Come up, listen, and end when the model says so; ``ended`` then has the exit code."""
@@ -113,13 +117,51 @@ class LinuxProcess:
         """The process is gone; connections that wait for it break."""
         self._alive = False
         self._queue.stop()
+        if self._gone is not None:
+            self._gone.succeed()
+            self._gone = None
 
     @property
     def waiting(self) -> int:
         """How many requests wait for a worker."""
         return self._queue.waiting
 
-    def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:  # noqa: ARG002
+    def outlook(self, request: HttpRequest) -> Outlook | None:  # noqa: ARG002
+        """Until when requests are answered alike; nobody knows while some have to wait."""
+        if self._queue.waiting:
+            return None
+        if self._disturbed is None:
+            self._disturbed = self._sim.event()
+        return Outlook(self._steady_until_ns(), self._disturbed)
+
+    def execute(self) -> SimProcess[int]:
+        """What a command in the container ends with: a failure unless the program is well."""
+        condition = yield from self._awake()
+        return 0 if condition is Condition.HEALTHY else 1
+
+    def exec_outlook(self) -> Outlook:
+        """Until when commands end alike."""
+        return Outlook(self._steady_until_ns())
+
+    def _steady_until_ns(self) -> int | None:
+        _, until_ns = self._program.health.at(self._sim.now - self._began_ns)
+        return None if until_ns is None else self._began_ns + until_ns
+
+    def _awake(self) -> SimProcess[Condition]:
+        """How the program is, once it does not hang (any more); its end is an end of hanging."""
+        health = self._program.health
+        condition, until_ns = health.at(self._sim.now - self._began_ns)
+        while condition is Condition.HUNG and self._alive:
+            if self._gone is None:
+                self._gone = self._sim.event()
+            ends: list[Event] = [self._gone]
+            if until_ns is not None:
+                ends.append(self._sim.timeout(self._began_ns + until_ns - self._sim.now))
+            yield self._sim.any_of(ends)
+            condition, until_ns = health.at(self._sim.now - self._began_ns)
+        return condition
+
+    def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Answer one request as soon as a worker is free."""
         program, queue, asked_ns = self._program, self._queue, self._sim.now
         if queue.full:
@@ -128,10 +170,14 @@ class LinuxProcess:
             return Served(response=HttpResponse(status=503))
         turn = queue.enter()
         if turn is not None:
+            if self._disturbed is not None:
+                self._disturbed.succeed()
+                self._disturbed = None
             has_worker = yield turn
             if not has_worker:
                 return ConnectionRefused(RESET)
         began_ns = self._sim.now
+        well = (yield from self._awake()) is Condition.HEALTHY
         waited_ns = yield from self._hooks.cgroup.compute(program.service.draw(self._rng))
         answered = True
         if program.calls and self._alive:
@@ -140,6 +186,10 @@ class LinuxProcess:
         if not self._alive:
             return ConnectionRefused(RESET)
         response = self._response if answered else HttpResponse(status=502)
+        if not well:
+            response = HttpResponse(status=503)
+        if GRPC_HEADER in request.headers:
+            response = HttpResponse(status=response.status, headers=(GRPC_HEADER,))
         return Served(
             response=response,
             queue_ns=began_ns - asked_ns + waited_ns,
@@ -164,5 +214,5 @@ class LinuxProcess:
         return True
 
     def _end(self, exit_code: int) -> None:
-        self._alive = False
+        self.stop()
         self.ended.succeed(exit_code)

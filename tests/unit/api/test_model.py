@@ -13,7 +13,6 @@ from kubesim.api.corev1 import (
     Pod,
     PodSpec,
     PodStatus,
-    Probe,
     ResourceRequirements,
     SecurityContext,
 )
@@ -179,12 +178,12 @@ def test_unsimulated_fields_are_listed_by_their_roots() -> None:
         name="main",
         image="a",
         resources=ResourceRequirements(limits=FrozenMap({"cpu": Quantity("1")})),
-        liveness_probe=Probe(period_seconds=3),
+        security_context=SecurityContext(run_as_user=3),
         working_dir=None,
     )
     pod = make_pod(containers=(container,), host_network=True, node_name="n")
 
-    assert ["spec.containers[0].livenessProbe", "spec.hostNetwork"] == unsimulated_fields(pod)
+    assert ["spec.containers[0].securityContext", "spec.hostNetwork"] == unsimulated_fields(pod)
 
 
 def test_a_selector_can_be_a_key() -> None:
