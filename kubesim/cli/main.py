@@ -216,6 +216,30 @@ def why(
     sys.exit(why_command(pod, scenario=scenario, run=run, seed=seed, at=at, output=output))
 
 
+@app.command(epilog="Example: kubesim cri report --scenario mixed-pool")
+def cri(
+    pod: Annotated[str, typer.Argument(help="The pod: NAME or NAMESPACE/NAME.")],
+    *,
+    scenario: Annotated[
+        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
+    ] = None,
+    seed: Seed = None,
+    at: Annotated[
+        str | None, typer.Option(help="Until when, in virtual time; default: the end.")
+    ] = None,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="How to print the calls.")
+    ] = OutputFormat.TEXT,
+) -> None:
+    """List the CRI calls that were made for a pod, each with its time and its outcome."""
+    from kubesim.cli.cri import cri_command  # noqa: PLC0415
+
+    sys.exit(cri_command(pod, scenario=scenario, run=run, seed=seed, at=at, output=output))
+
+
 @app.command(epilog="Example: kubesim conformance controllers tests/golden/controllers/cases/*")
 def conformance(
     what: Annotated[str, typer.Argument(help="What to judge: controllers, hpa or scheduler.")],

@@ -34,18 +34,8 @@ def why_command(  # the options of the verb
     Raises:
         InputError: If there is no such run, moment or pod.
     """
-    if (scenario is None) == (run is None):
-        raise InputError("give either --scenario NAME or --run DIR")
-    if run is not None and seed is not None:
-        raise InputError("--seed goes with --scenario; a run has its own")
-    at_ns = _parse_at(at)
-    if run is not None:
-        past = past_run(run)
-        question = Question(past.scenario, pod, seed=past.seed, until_ns=past.until_ns)
-    else:
-        assert scenario is not None
-        question = Question(Scenario.load(scenario), pod, seed=seed)
-    answer = question.answer(at_ns)
+    at_ns = parse_at(at)
+    answer = question_about(pod, scenario=scenario, run=run, seed=seed).answer(at_ns)
     if output is OutputFormat.TEXT:
         print("\n".join(_lines(answer)))
     else:
@@ -53,7 +43,31 @@ def why_command(  # the options of the verb
     return EXIT_PASSED
 
 
-def _parse_at(at: str | None) -> int | None:
+def question_about(
+    pod: str, *, scenario: str | None, run: Path | None, seed: int | None
+) -> Question:
+    """The run that is asked about, about to be run again.
+
+    Raises:
+        InputError: If there is no such run.
+    """
+    if (scenario is None) == (run is None):
+        raise InputError("give either --scenario NAME or --run DIR")
+    if run is not None and seed is not None:
+        raise InputError("--seed goes with --scenario; a run has its own")
+    if run is not None:
+        past = past_run(run)
+        return Question(past.scenario, pod, seed=past.seed, until_ns=past.until_ns)
+    assert scenario is not None
+    return Question(Scenario.load(scenario), pod, seed=seed)
+
+
+def parse_at(at: str | None) -> int | None:
+    """The moment that ``--at`` names.
+
+    Raises:
+        InputError: If it is no duration.
+    """
     try:
         return None if at is None else parse_duration(at)
     except ValueError as error:

@@ -31,6 +31,8 @@ TOLD_BY_FACTS = frozenset(
 )
 """Events that say what a fact of the history says better."""
 
+IMAGE_CALLS = frozenset({"ListImages", "ImageStatus", "PullImage", "RemoveImage", "ImageFsInfo"})
+
 
 class Question:
     """A run that is about to be asked about a pod.
@@ -93,6 +95,39 @@ class Question:
     def _seen(self, attempt: Attempt) -> None:
         known = self._attempts.setdefault(attempt.info.uid, [])
         known.append((self._live.now_ns, verdict(attempt)))
+
+    def cri_calls(self, at_ns: int | None = None) -> dict[str, Any]:
+        """Run to that moment (by default to the end) and list the CRI calls made for the pod.
+
+        They are in the order in which they began; one that began with another, after it.
+
+        Raises:
+            InputError: If there is no such pod by then, or more than one.
+        """
+        live = self._live
+        live.advance(live.end_ns if at_ns is None else at_ns)
+        uid, namespace, name = self._find()
+        calls = [
+            {
+                "began_ns": call.began_ns,
+                "ended_ns": ended_ns,
+                "service": "ImageService" if call.method in IMAGE_CALLS else "RuntimeService",
+                "method": call.method,
+                "node": call.node,
+                "subject": call.subject,
+                "error": call.error,
+            }
+            for ended_ns, call in live.simulation.sim.journal.of(facts.CriCalled)
+            if call.pod_uid == uid
+        ]
+        return {
+            "scenario": live.scenario.name,
+            "seed": live.seed,
+            "at_ns": live.now_ns,
+            "pod": f"{namespace}/{name}",
+            "uid": uid,
+            "calls": sorted(calls, key=lambda call: call["began_ns"]),
+        }
 
     def _find(self) -> tuple[str, str, str]:
         """UID, namespace and name of the pod that is meant; of several lives the last."""

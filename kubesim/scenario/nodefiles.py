@@ -23,8 +23,11 @@ from kubesim.manifests import Document, closest, read_paths, validate
 from kubesim.oci.tomlplaces import TomlPlaces
 from kubesim.scenario.format import ContainerdSettings, NodePool, RuntimeTable, ScenarioSpec
 from kubesim.scenario.format.kubelet import KubeletFile
+from kubesim.scenario.nodeconfig import cri_config
 
 TomlPath = tuple[str | int, ...]
+
+MODELLED_ENGINES = ("slight", "wasmedge", "wasmer", "wamr", "crun")
 
 CRI_V2 = "io.containerd.grpc.v1.cri"
 IMAGES_V3 = "io.containerd.cri.v1.images"
@@ -87,6 +90,12 @@ def unsimulated_settings(spec: ScenarioSpec) -> Iterator[str]:
     for pool in spec.node_pools:
         for name in pool.kubelet.unsimulated():
             yield f"pool {pool.name}: KubeletConfiguration {name} has no effect"
+    shims = [
+        entry.shim for pool in spec.node_pools for entry in cri_config(pool).runtimes.values()
+    ]
+    for shim in dict.fromkeys(shims):
+        if shim in MODELLED_ENGINES:
+            yield f"{shim}: modules run in wasmtime; its own times and memory are models"
 
 
 def read_config_toml(file: Path) -> tuple[ContainerdSettings, list[str]]:

@@ -224,9 +224,9 @@ class Containerd(ExecServer):
 
     # ImageService
 
-    def image_status(self, image: str) -> SimProcess[Image | None]:
+    def image_status(self, image: str, *, pod_uid: str = "") -> SimProcess[Image | None]:
         """The image if it is here; costs no time worth modelling."""
-        yield from _nothing()
+        yield from self._calls.call("ImageStatus", pod_uid, image, _nothing())
         found = self.images.get(image)
         return None if found is None else _cri_image(found.digest, found.name, found.size_bytes)
 

@@ -93,8 +93,8 @@ class RuntimeService(Protocol):
 class ImageService(Protocol):
     """Images. Every call raises ``CriError`` when the runtime refuses."""
 
-    def image_status(self, image: str) -> SimProcess[Image | None]:
-        """The image if it is on the node."""
+    def image_status(self, image: str, *, pod_uid: str = "") -> SimProcess[Image | None]:
+        """The image if it is on the node; the pod is not CRI's, it says whose call log this is in."""
         ...
 
     def pull_image(self, image: str, sandbox_config: PodSandboxConfig) -> SimProcess[str]:

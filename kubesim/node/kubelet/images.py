@@ -63,7 +63,7 @@ class ImageManager:
         """Have a container's image on the node; returns why it is not there when it failed."""
         image = container.image
         assert image, container.name
-        present = (yield from self._images.image_status(image)) is not None
+        present = (yield from self._images.image_status(image, pod_uid=pod.uid)) is not None
         if not should_pull(container, present=present):
             if present:
                 message = f'Container image "{image}" already present on machine'
@@ -97,7 +97,7 @@ class ImageManager:
             delay_ns = self._backoff.delay_ns(key)
             return Waiting(reason="ErrImagePull", message=str(error), retry_in_ns=delay_ns)
         now_ns = self._sim.now
-        pulled = yield from self._images.image_status(image)
+        pulled = yield from self._images.image_status(image, pod_uid=pod.uid)
         self._recorder.normal(
             pod,
             "Pulled",

@@ -84,8 +84,8 @@ def test_cri_calls_in_order(mixed_pool: Run) -> None:
     uid = mixed_pool.pod("report")["uid"]
     calls = [f.method for _, f in mixed_pool.journal.of(facts.CriCalled) if f.pod_uid == uid]
     expected = [
-        "RunPodSandbox", "PodSandboxStatus", "PullImage", "CreateContainer", "StartContainer",
-        "StopPodSandbox",
+        "RunPodSandbox", "PodSandboxStatus", "ImageStatus", "PullImage", "ImageStatus",
+        "CreateContainer", "StartContainer", "StopPodSandbox",
     ]  # fmt: skip
     assert expected == calls
 
