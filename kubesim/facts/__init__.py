@@ -22,6 +22,7 @@ from kubesim.facts.containerd import (
     ImagePulled,
     ImageRemoved,
     LayerPulled,
+    LayerUnpacked,
     ShimInstalled,
 )
 from kubesim.facts.node import (
@@ -59,6 +60,7 @@ __all__ = [
     "InstanceStarted",
     "InstanceTerminated",
     "LayerPulled",
+    "LayerUnpacked",
     "LogWritten",
     "ModuleLoaded",
     "NodeBecameReady",

@@ -49,6 +49,16 @@ class LayerPulled(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerUnpacked(Fact):
+    """A layer's files are on the disk, above those of the layers below it."""
+
+    node: str
+    image: str
+    digest: str
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePulled(Fact):
     """An image is on the node: all layers are downloaded and unpacked."""
 

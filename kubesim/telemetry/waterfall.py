@@ -139,10 +139,9 @@ class _Collector:
                 call = _bar(CALL, fact.method, fact.subject, fact.began_ns, at_ns)
                 self.pods[fact.pod_uid].calls.append(call)
             case facts.LayerPulled():
-                digest = fact.digest.removeprefix("sha256:")[:12]
-                download = _bar(LAYER, "download", digest, fact.began_ns, fact.downloaded_ns)
-                unpack = _bar(LAYER, "unpack", digest, fact.downloaded_ns, at_ns)
-                self._layers.setdefault((fact.node, fact.image), []).extend((download, unpack))
+                self._layer("download", fact, at_ns)
+            case facts.LayerUnpacked():
+                self._layer("unpack", fact, at_ns)
             case facts.EndpointProgrammed() if fact.pod_uid in self.pods:
                 pod = self.pods[fact.pod_uid]
                 pod.programmed_ns = pod.programmed_ns or at_ns
@@ -179,6 +178,11 @@ class _Collector:
                 for bar in sorted([*phases, *calls, *layers], key=_order)
             ),
         )
+
+    def _layer(self, work: str, fact: facts.LayerPulled | facts.LayerUnpacked, at_ns: int) -> None:
+        digest = fact.digest.removeprefix("sha256:")[:12]
+        bar = _bar(LAYER, work, digest, fact.began_ns, at_ns)
+        self._layers.setdefault((fact.node, fact.image), []).append(bar)
 
     def _pod(self, uid: str, namespace: str, name: str) -> _Pod:
         return self.pods.setdefault(uid, _Pod(namespace, name))

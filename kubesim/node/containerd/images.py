@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled
+from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled, LayerUnpacked
 from kubesim.node.containerd.content import ContentStore, Stored, chain_ids, is_unpacked
 from kubesim.node.containerd.remotes import Remote, RemoteError
 from kubesim.node.cri.messages import CriError
@@ -208,7 +208,7 @@ class ImageStore:
             snapshot = self.content.snapshots.get(chain)
             if snapshot is None:
                 snapshot = self.content.prepare(chain, layer)
-                self._sim.process(self._unpack(layer, chain, blob=blob, below=below))
+                self._sim.process(self._unpack(image.name, layer, chain, blob=blob, below=below))
             wanted.append(snapshot)
             below = snapshot
         yield self._sim.all_of([stored.done for stored in wanted])
@@ -244,7 +244,7 @@ class ImageStore:
         )
 
     def _unpack(
-        self, layer: Layer, chain: str, *, blob: Stored, below: Stored | None
+        self, image: str, layer: Layer, chain: str, *, blob: Stored, below: Stored | None
     ) -> SimProcess[None]:
         snapshot = self.content.snapshots[chain]
         for needed in (blob, below):
@@ -256,9 +256,13 @@ class ImageStore:
                 self.content.abandon(snapshot)
                 snapshot.done.succeed(needed.done.value)
                 return
+        began_ns = self._sim.now
         yield from self._machine.compute(layer.size_bytes * SECOND // self._config.unpack_rate)
         yield from self.content.written(snapshot)
         snapshot.done.succeed()
+        self._sim.emit(
+            LayerUnpacked(node=self._node, image=image, digest=layer.digest, began_ns=began_ns)
+        )
 
     def _fetch_lazily(self, image: Image) -> SimProcess[int]:
         """Ask for each layer's table of contents; the layers themselves come afterwards."""
