@@ -149,6 +149,7 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         refuses_when_full=spec.when_full == "refuse",
         calls=tuple(_call(call) for call in spec.calls),
         start=numbers.start.distribution if numbers.start else None,
+        finishes=spec.on_sigterm == "finish",
         health=Health(
             healthy_after_ns=spec.healthy.after,
             unhealthy_from_ns=spec.unhealthy_from,

@@ -129,6 +129,8 @@ class LinuxProgram:
         queue_length: How many requests may wait for a worker; ``None`` for any number.
         refuses_when_full: A full queue refuses connections; else it answers with 503.
         calls: What it asks of other Services for each request, in this order.
+        finishes: At SIGTERM it stops to listen and ends when its last request is answered; else it
+            ends at once, as a program that does nothing about the signal.
         start: What its runtime takes to start it, where that is known of the image; else what the
             runtime takes for any.
         health: When it is well; always, unless somebody says otherwise.
@@ -149,6 +151,7 @@ class LinuxProgram:
     calls: tuple[ServiceCall, ...] = ()
     start: Distribution | None = None
     health: Health = Health()
+    finishes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

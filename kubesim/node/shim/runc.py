@@ -161,15 +161,22 @@ class RuncTask:
         return self._cgroup
 
     def kill(self, signal: int) -> None:
-        """SIGTERM ends it after the runtime's stop time, SIGKILL at once."""
+        """SIGTERM ends it after the runtime's stop time, or its last request's; SIGKILL at once."""
         if self.exited.triggered:
             return
         if signal == SIGKILL:
             self._end(EXIT_SIGNAL_BASE + signal)
         elif not self._stopping:
             self._stopping = True
-            delay_ns = self._runtime.stop.draw(self._rng)
-            self._services.sim.call_in(delay_ns, self._end, 0)
+            if self._program.finishes and self._process is not None:
+                self._close()
+                self._services.sim.when(self._process.finished(), lambda _: self._wind_up())
+            else:
+                self._wind_up()
+
+    def _wind_up(self) -> None:
+        delay_ns = self._runtime.stop.draw(self._rng)
+        self._services.sim.call_in(delay_ns, self._end, 0)
 
     def execute(self, command: tuple[str, ...]) -> SimProcess[int]:
         """Start a command beside the program; how it ends is as the program is.
@@ -200,6 +207,11 @@ class RuncTask:
         self._listening = sockets.listen(self._spec.ip, self._program.port, self._process)
         return self._listening
 
+    def _close(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._services.sockets.close(self._spec.ip, self._program.port)
+
     def _end(self, exit_code: int) -> None:
         reason = "Completed" if exit_code == 0 else "Error"
         self._finish(ExitStatus(exit_code=exit_code, reason=reason))
@@ -210,8 +222,7 @@ class RuncTask:
         self._stopping = self._ended = True
         if self._process is not None:
             self._process.stop()
-            if self._listening:
-                self._services.sockets.close(self._spec.ip, self._program.port)
+            self._close()
         self._log.close()
         self.exited.succeed(exit_status)
         if self._memory is not None and self._cgroup is not None:

@@ -55,6 +55,8 @@ class ProgramSpec(ScenarioModel):
         unhealthy_for: For how long; for ever, when left out.
         hang_from: From when on it answers nobody.
         hang_for: For how long; for ever, when left out.
+        on_sigterm: ``exit`` ends it at once, with what it was working on; ``finish`` stops listening
+            and ends when the last request is answered.
     """
 
     model: str = "default"
@@ -75,6 +77,7 @@ class ProgramSpec(ScenarioModel):
     unhealthy_for: Span | None = None
     hang_from: Span | None = None
     hang_for: Span | None = None
+    on_sigterm: Literal["exit", "finish"] = "exit"
 
 
 class SpinSpec(ScenarioModel):

@@ -121,6 +121,10 @@ class LinuxProcess:
             self._gone.succeed()
             self._gone = None
 
+    def finished(self) -> Event:
+        """Happens when no request is being worked on and none waits."""
+        return self._queue.idle()
+
     @property
     def waiting(self) -> int:
         """How many requests wait for a worker."""

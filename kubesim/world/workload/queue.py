@@ -19,12 +19,13 @@ class RequestQueue:
         length: How many may wait; ``None`` for any number.
     """
 
-    __slots__ = ("_free", "_length", "_sim", "_waiting")
+    __slots__ = ("_free", "_idle", "_length", "_sim", "_waiting", "_workers")
 
     def __init__(self, sim: Sim, *, workers: int, length: int | None) -> None:
         assert workers > 0, workers
         self._sim = sim
-        self._free = workers
+        self._free = self._workers = workers
+        self._idle: Event | None = None
         self._length = length
         self._waiting: deque[Event] = deque()
 
@@ -52,8 +53,21 @@ class RequestQueue:
         """Give the worker to the next one."""
         if self._waiting:
             self._waiting.popleft().succeed(True)
+            return
+        self._free += 1
+        if self._idle is not None and self._free == self._workers:
+            self._idle.succeed()
+            self._idle = None
+
+    def idle(self) -> Event:
+        """Happens when no request is left."""
+        event = self._sim.event()
+        if self._free == self._workers:
+            event.succeed()
         else:
-            self._free += 1
+            assert self._idle is None
+            self._idle = event
+        return event
 
     def stop(self) -> None:
         """The process is gone: whoever waits learns it now."""

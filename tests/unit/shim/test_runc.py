@@ -182,3 +182,36 @@ def test_a_module_is_no_linux_program(node: NodeUnderTest) -> None:
 def test_streams_belong_to_the_container_alone() -> None:
     """The scope of its luck does not name the node or the UID: it is equal in two policies."""
     assert "pod/default/web/main/0" == spec(program()).scope
+
+
+@pytest.mark.parametrize(("finishes", "answered"), [(True, True), (False, False)])
+def test_a_program_may_finish_what_it_works_on(
+    node: NodeUnderTest, finishes: bool, answered: bool
+) -> None:
+    """At SIGTERM one answers its last request before it ends, another drops it; both stop to listen."""
+    made = task(node, stop_ns=MILLISECOND, service=Constant(SECOND), finishes=finishes)
+    node.cluster.run(1)
+    asked = node.cluster.sim.process(node.network.request("10.244.0.2", 80, HttpRequest()))
+    node.cluster.run(0.5)
+    made.kill(SIGTERM)
+    node.cluster.run(0.1)
+    late, _ = node.cluster.do(node.network.request("10.244.0.2", 80, HttpRequest()))
+    node.cluster.run(2)
+    answer, _ = asked.value
+
+    assert isinstance(late, ConnectionRefused)
+    assert answered == isinstance(answer, Served)
+    assert 0 == ended(made).exit_code
+
+
+def test_sigkill_waits_for_no_request(node: NodeUnderTest) -> None:
+    """A program that finishes is killed when its grace is over."""
+    made = task(node, service=Constant(60 * SECOND), finishes=True)
+    node.cluster.run(1)
+    node.cluster.sim.process(node.network.request("10.244.0.2", 80, HttpRequest()))
+    node.cluster.run(0.5)
+    made.kill(SIGTERM)
+    node.cluster.run(1)
+    assert not made.exited.triggered
+    made.kill(SIGKILL)
+    assert 137 == ended(made).exit_code
