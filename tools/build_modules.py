@@ -120,6 +120,7 @@ BUILDS = (
         "scenarios/spinkube-walkthrough/modules",
         world="walkthrough",
     ),
+    Build("scenarios/hpa-trace/modules/primes.c", COMMAND, "scenarios/hpa-trace/modules"),
     Build(f"{TOOLCHAINS}/luhn.c", COMMAND, TOOLCHAINS),
     Build(f"{TOOLCHAINS}/sieve.zig", ZIG, TOOLCHAINS, "zig"),
     Build(f"{TOOLCHAINS}/words.rs", RUST_COMMAND, TOOLCHAINS, "rustc"),

@@ -13,6 +13,7 @@ from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.autoscaler.clusterautoscaler import (
     Options as ClusterAutoscalerOptions,
 )
+from kubesim.controlplane.autoscaling.hpa import HPAConfig
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
@@ -133,6 +134,8 @@ class ClusterConfig:
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
+        horizontal_pod_autoscaler: Its flags of kube-controller-manager.
+        metrics_server: Whether metrics-server works from the beginning: something will ask it.
         cluster_autoscaler: Flags of the Cluster Autoscaler; ``None`` where it does not run.
         karpenter: What Karpenter can buy; ``None`` where it does not run.
         cloud_capacity: How many instances of a machine type (or ``type/spot``) there are.
@@ -155,6 +158,8 @@ class ClusterConfig:
     shim_installers: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
+    horizontal_pod_autoscaler: HPAConfig = field(default_factory=HPAConfig)
+    metrics_server: bool = False
     cluster_autoscaler: ClusterAutoscalerOptions | None = None
     karpenter: KarpenterConfig | None = None
     cloud_capacity: Mapping[str, int] = field(default_factory=dict)

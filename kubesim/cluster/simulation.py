@@ -21,6 +21,7 @@ from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions, cordoned, evic
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.karpentercloud import KarpenterCloud
+from kubesim.cluster.metrics import MetricsPipeline
 from kubesim.cluster.network import topology_of
 from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.nodegroups import PoolGroup
@@ -35,6 +36,7 @@ from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CL
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
 from kubesim.controlplane.autoscaler.karpenter import Karpenter
+from kubesim.controlplane.autoscaling.hpa import HorizontalController
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -285,6 +287,7 @@ class Simulation:
             return self._client(f"kcm/{controller}", KCM_LIMITS, informers=informers)
 
         self._controllers = ControllerManager(sim, client=client)
+        self._controller_client = client
         self._scheduler = Scheduler(
             sim,
             client=self._client("kube-scheduler", SCHEDULER_LIMITS),
@@ -338,7 +341,22 @@ class Simulation:
         return self._client(f"kubelet/{node.name}", limits)
 
     def _start_autoscalers(self) -> None:
-        """What makes and removes nodes."""
+        """What makes and removes pods and nodes with the load."""
+        self._metrics = MetricsPipeline(
+            self.sim,
+            client=lambda name: self._client(name, NO_LIMITS),
+            nodes=lambda: self.nodes,
+            meters=self._requests.meters,
+            at_work=self.config.metrics_server,
+        )
+        client = self._controller_client("horizontal-pod-autoscaler-controller")
+        self._metrics.follow(client)
+        HorizontalController(
+            self.sim,
+            client=client,
+            metrics=self._metrics.client,
+            config=self.config.horizontal_pod_autoscaler,
+        )
         config, options = self.config, self.config.cluster_autoscaler
         if options is not None:
             self._cluster_autoscaler = ClusterAutoscaler(

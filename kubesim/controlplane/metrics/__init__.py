@@ -6,6 +6,7 @@ metrics API (metrics-server), the custom and the external metrics API (an adapte
 Mirrors: pkg/controller/podautoscaler/metrics, kubernetes-sigs/metrics-server.
 """
 
+from kubesim.controlplane.metrics.adapter import RequestMetricsAdapter
 from kubesim.controlplane.metrics.client import (
     ContainerMetrics,
     CustomMetricsAPI,
@@ -19,17 +20,22 @@ from kubesim.controlplane.metrics.client import (
     ResourceMetricsAPI,
     RESTMetricsClient,
 )
+from kubesim.controlplane.metrics.server import ContainerReading, KubeletStats, MetricsServer
 
 __all__ = [
     "ContainerMetrics",
+    "ContainerReading",
     "CustomMetricsAPI",
     "ExternalMetricsAPI",
+    "KubeletStats",
     "MetricValue",
     "MetricsClient",
     "MetricsError",
+    "MetricsServer",
     "PodMetric",
     "PodMetrics",
     "PodMetricsInfo",
     "RESTMetricsClient",
+    "RequestMetricsAdapter",
     "ResourceMetricsAPI",
 ]

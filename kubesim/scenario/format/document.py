@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from kubesim.api.metav1 import Time
 from kubesim.api.rfc3339 import parse_time
 from kubesim.scenario.format.autoscalers import ClusterAutoscalerFlags
+from kubesim.scenario.format.controllermanager import ControllerManagerFlags
 from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec
 from kubesim.scenario.format.machines import NodePool
@@ -69,6 +70,7 @@ class ScenarioSpec(ScenarioModel):
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
         scheduler: The scheduler's configuration and plugins.
         node_pools: The machines.
+        kube_controller_manager: Flags of kube-controller-manager, by their names.
         cluster_autoscaler: Flags of the Cluster Autoscaler, by their names; it runs when there are
             any, or a pool with ``autoscaling``.
         cloud: Where machines come from while the run is on.
@@ -89,6 +91,7 @@ class ScenarioSpec(ScenarioModel):
     strictness: Literal["strict", "warn", "lenient"] = "warn"
     scheduler: SchedulerSpec = SchedulerSpec()
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
+    kube_controller_manager: ControllerManagerFlags | None = None
     cluster_autoscaler: ClusterAutoscalerFlags | None = None
     cloud: CloudSpec = CloudSpec()
     network: NetworkSpec = NetworkSpec()
