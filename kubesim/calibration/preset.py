@@ -126,11 +126,15 @@ class RuntimeNumbers(CalibrationModel):
         start: StartContainer until the program runs.
         stop: SIGTERM until the process is gone, for a program that obeys.
         overhead: Memory of the shim and the pause container, per pod.
+        pause: The part of it that is the pause container; absent when it is not known.
+        zygote: The part of it that is the process from which containers are forked, if there is one.
     """
 
     start: DurationNumber
     stop: DurationNumber
     overhead: BytesNumber
+    pause: BytesNumber | None = None
+    zygote: BytesNumber | None = None
 
 
 class WasmRuntimeNumbers(RuntimeNumbers):

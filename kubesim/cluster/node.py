@@ -87,6 +87,11 @@ class NodeAssembly:
         """The most memory that was in use."""
         return self.machine.memory_peak_bytes
 
+    @property
+    def memory_peak_by_component(self) -> dict[str, int]:
+        """Who had it then."""
+        return self.machine.memory.peak_by_component
+
     def install_shim(self, handler: str) -> SimProcess[None]:
         """Bring a shim to the node, as an installer does; containerd is restarted at the end.
 

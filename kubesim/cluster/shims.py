@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubesim.calibration import Preset
+from kubesim.calibration.number import BytesNumber
 from kubesim.node.containerd.config import RuntimeEntry
 from kubesim.node.shim import (
     NodeServices,
@@ -113,6 +114,7 @@ class ShimMaker:
                 start=numbers.start.distribution,
                 stop=numbers.stop.distribution,
                 pod_overhead_bytes=numbers.overhead.value,
+                pause_bytes=_bytes(numbers.pause),
             ),
             calls=self._calls,
         )
@@ -132,6 +134,8 @@ class ShimMaker:
             ),
             instance_bytes=numbers.instance.value,
             pod_overhead_bytes=numbers.overhead.value,
+            zygote_bytes=_bytes(numbers.zygote),
+            pause_bytes=_bytes(numbers.pause),
             time=TimeModel(
                 fuel_per_us=execution.fuel_per_us.value, host_call_ns=execution.host_call.value
             ),
@@ -153,3 +157,7 @@ class ShimMaker:
             modules=modules,
             native=native,
         )
+
+
+def _bytes(number: BytesNumber | None) -> int:
+    return 0 if number is None else number.value

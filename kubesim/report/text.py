@@ -6,7 +6,7 @@ A pure function of a Run; the command line only prints what comes out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -30,6 +30,8 @@ def render(run: Run) -> RenderableType:
     parts: list[RenderableType] = [_head(run)]
     many = len(run.nodes) > NODES_SHOWN
     parts += _section("Nodes", pools_table(run) if many else nodes_table(run))
+    if not many and any(node["memory_peak"] for node in run.nodes):
+        parts += _section("Memory at its peak, by component", memory_table(run))
     if any(row["cost_nano_usd"] for row in run.cost):
         parts += _section("Cost", cost_table(run), _cost_note(run))
     parts += _section("Pods", pods_table(run), reasons(run))
@@ -72,6 +74,40 @@ def nodes_table(run: Run) -> RichTable:
             f"${node['cost_nano_usd'] / NANO:.4f}",
         )
     return table
+
+
+def memory_table(run: Run) -> RichTable:
+    """Who had a node's memory when the most was used, and which of its limits is nearest."""
+    table = _table("NODE", ">SHIM", ">ZYGOTE", ">PAUSE", ">APP", ">PEAK", "NEAREST LIMIT")
+    for node in run.nodes:
+        if node["memory_peak"]:
+            parts = (_mib(node[f"memory_{name}"]) for name in ("shim", "zygote", "pause", "app"))
+            table.add_row(node["name"], *parts, _mib(node["memory_peak"]), nearest_limit(node))
+    return table
+
+
+def nearest_limit(node: Mapping[str, Any]) -> str:
+    """What stops the next pod first, as used of allocatable."""
+    limits = {
+        "pods": (node["pods"], node["pods_allocatable"], f"pods {node['pods']}"),
+        "cpu": (
+            node["cpu_requested_m"],
+            node["cpu_allocatable_m"],
+            f"cpu requests {node['cpu_requested_m']}m",
+        ),
+        "memory": (
+            node["memory_requested"],
+            node["memory_allocatable"],
+            f"memory requests {_mib(node['memory_requested'])}",
+        ),
+        "used": (
+            node["memory_peak"],
+            node["memory_allocatable"],
+            f"memory used {_mib(node['memory_peak'])}",
+        ),
+    }
+    used, most, text = max(limits.values(), key=lambda limit: limit[0] / max(limit[1], 1))
+    return f"{text} ({100 * used // max(most, 1)} %)"
 
 
 def pools_table(run: Run) -> RichTable:

@@ -157,6 +157,10 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
             hang_from_ns=spec.hang_from,
             hang_for_ns=spec.hang_for,
         ),
+        cpu_millis=spec.cpu.milli_value() if spec.cpu else 0,
+        request_memory_bytes=spec.memory_per_request.value() if spec.memory_per_request else 0,
+        growth_bytes=spec.memory_growth.by.value() if spec.memory_growth else 0,
+        growth_every_ns=spec.memory_growth.every if spec.memory_growth else 0,
     )
 
 

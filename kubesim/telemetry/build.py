@@ -24,7 +24,8 @@ SERVICE_COLUMNS = (
 )  # fmt: skip
 NODE_COLUMNS = (
     "name", "pool", "ready", "unschedulable", "pods", "cpu_allocatable_m", "cpu_requested_m",
-    "memory_allocatable", "memory_peak", "cost_nano_usd",
+    "memory_allocatable", "memory_peak", "cost_nano_usd", "pods_allocatable",
+    "memory_requested", "memory_shim", "memory_zygote", "memory_pause", "memory_app",
 )  # fmt: skip
 
 
@@ -49,6 +50,11 @@ class NodeFacts(Protocol):
     @property
     def memory_peak_bytes(self) -> int:
         """The most memory that was in use."""
+        ...
+
+    @property
+    def memory_peak_by_component(self) -> dict[str, int]:
+        """Who had it then: shim, zygote, pause, app."""
         ...
 
 
@@ -147,6 +153,17 @@ def node_row(
         "memory_allocatable": allocatable["memory"].value() if "memory" in allocatable else 0,
         "memory_peak": known.memory_peak_bytes if known else 0,
         "cost_nano_usd": _cost(known, now_ns) if known else 0,
+        "pods_allocatable": allocatable["pods"].value() if "pods" in allocatable else 0,
+        "memory_requested": sum(
+            container.resources.requests["memory"].value()
+            for pod in on_node
+            for container in pod.spec.containers
+            if "memory" in container.resources.requests
+        ),
+        **{
+            f"memory_{name}": known.memory_peak_by_component.get(name, 0) if known else 0
+            for name in ("shim", "zygote", "pause", "app")
+        },
     }
 
 

@@ -134,6 +134,10 @@ class LinuxProgram:
         start: What its runtime takes to start it, where that is known of the image; else what the
             runtime takes for any.
         health: When it is well; always, unless somebody says otherwise.
+        cpu_millis: What it uses all the time from when it is up, beside its requests.
+        request_memory_bytes: What it needs in addition for each request that it works on.
+        growth_bytes: What its memory grows by each time.
+        growth_every_ns: How often it grows; 0 for never.
     """
 
     init: Distribution
@@ -152,6 +156,10 @@ class LinuxProgram:
     start: Distribution | None = None
     health: Health = Health()
     finishes: bool = False
+    cpu_millis: int = 0
+    request_memory_bytes: int = 0
+    growth_bytes: int = 0
+    growth_every_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,7 @@ class Process:
         self._memory.charge(self, memory_bytes)
 
     def free(self, memory_bytes: int) -> None:
-        """Give memory back."""
-        assert 0 <= memory_bytes <= self.memory_bytes, (memory_bytes, self.memory_bytes)
+        """Give memory back; what has ended has nothing any more."""
         self._memory.uncharge(self, memory_bytes)
 
     def exit(self) -> None:
@@ -154,7 +153,10 @@ class Memory:
             self._peak_by_component = dict(self._by_component)
 
     def uncharge(self, process: Process, memory_bytes: int) -> None:
-        """The other way."""
+        """The other way; what was killed meanwhile has given everything back already."""
+        assert memory_bytes >= 0, memory_bytes
+        if process in self._processes:
+            assert memory_bytes <= process.memory_bytes, (memory_bytes, process.memory_bytes)
         self._add(process, -memory_bytes)
 
     def exit(self, process: Process) -> None:

@@ -1,6 +1,7 @@
 """How CPU is divided among claims with weights: pure functions over integers.
 
-A rate is a whole number of 2**-32 cores, so that sums are exact and the same on every machine.
+A rate is a whole number of very small parts of a core, so that sums are exact and the same on every
+machine.
 
 Mirrors: what Linux's CFS converges to (kernel/sched/fair.c): weighted max-min fairness.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ONE = 1 << 32  # one whole core
+ONE = 1000 << 22  # one whole core; a thousandth of it is a whole number, too
 
 
 def divide(amount: int, claims: Sequence[tuple[int, int]]) -> list[int]:

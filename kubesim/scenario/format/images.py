@@ -42,6 +42,13 @@ class HealthySpec(ScenarioModel):
     after: Span = 0
 
 
+class GrowthSpec(ScenarioModel):
+    """Memory that a program takes and never gives back: so much each time."""
+
+    by: ScenarioQuantity
+    every: Span = Field(gt=0)
+
+
 class ProgramSpec(ScenarioModel):
     """What a Linux image runs; what is left out comes from the preset's program ``model``.
 
@@ -57,6 +64,9 @@ class ProgramSpec(ScenarioModel):
         hang_for: For how long; for ever, when left out.
         on_sigterm: ``exit`` ends it at once, with what it was working on; ``finish`` stops listening
             and ends when the last request is answered.
+        cpu: CPU that it uses all the time beside its requests, such as ``300m``.
+        memory_per_request: What each request needs in addition while it is worked on.
+        memory_growth: What it takes with time.
     """
 
     model: str = "default"
@@ -78,6 +88,9 @@ class ProgramSpec(ScenarioModel):
     hang_from: Span | None = None
     hang_for: Span | None = None
     on_sigterm: Literal["exit", "finish"] = "exit"
+    cpu: ScenarioQuantity | None = None
+    memory_per_request: ScenarioQuantity | None = None
+    memory_growth: GrowthSpec | None = None
 
 
 class SpinSpec(ScenarioModel):

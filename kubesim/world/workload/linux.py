@@ -107,6 +107,9 @@ class LinuxProcess:
             self._hooks.log(f"listen tcp :{program.port}: bind: address already in use\n".encode())
             self._end(1)
             return
+        self._hooks.cgroup.set_background(program.cpu_millis)
+        if program.growth_every_ns:
+            self._sim.call_in(program.growth_every_ns, self._grow)
         if program.run_time is None:
             return
         yield self._sim.timeout(program.run_time.draw(self._life_rng))
@@ -182,10 +185,14 @@ class LinuxProcess:
                 return ConnectionRefused(RESET)
         began_ns = self._sim.now
         well = (yield from self._awake()) is Condition.HEALTHY
-        waited_ns = yield from self._hooks.cgroup.compute(program.service.draw(self._rng))
+        cpu_ns = program.service.draw(self._rng)
+        memory, memory_bytes = self._hooks.memory, program.request_memory_bytes
+        memory.allocate(memory_bytes)
+        waited_ns = yield from self._hooks.cgroup.compute(cpu_ns if self._alive else 0)
         answered = True
         if program.calls and self._alive:
             answered = yield from self._call_others(program.calls)
+        memory.free(memory_bytes)
         queue.leave()
         if not self._alive:
             return ConnectionRefused(RESET)
@@ -216,6 +223,12 @@ class LinuxProcess:
                 if not answered:
                     return False
         return True
+
+    def _grow(self) -> None:
+        """Memory that is never given back: a cache without a bound, a leak."""
+        if self._alive:
+            self._hooks.memory.allocate(self._program.growth_bytes)
+            self._sim.call_in(self._program.growth_every_ns, self._grow)
 
     def _end(self, exit_code: int) -> None:
         self.stop()
