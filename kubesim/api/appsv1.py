@@ -3,7 +3,7 @@
 Mirrors: staging/src/k8s.io/api/apps/v1/types.go.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from kubesim.api.corev1.persistentvolume import PersistentVolumeClaim
 from kubesim.api.corev1.pod import PodTemplateSpec
@@ -246,8 +246,6 @@ class DaemonSetStatus(KubeModel):
 
 class DaemonSet(KubeObject):
     """One pod on every node that fits."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["apps/v1"] = "apps/v1"
     kind: Literal["DaemonSet"] = "DaemonSet"

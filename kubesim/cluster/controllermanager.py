@@ -11,6 +11,7 @@ from typing import Protocol
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.controllers import (
     CronJobController,
+    DaemonSetController,
     DeploymentController,
     DisruptionController,
     EndpointSliceController,
@@ -41,6 +42,7 @@ CONTROLLERS: tuple[tuple[str, StartController], ...] = (
     ("deployment-controller", DeploymentController),
     ("replicaset-controller", ReplicaSetController),
     ("statefulset-controller", StatefulSetController),
+    ("daemonset-controller", DaemonSetController),
     ("job-controller", JobController),
     ("cronjob-controller", CronJobController),
     ("disruption-controller", DisruptionController),

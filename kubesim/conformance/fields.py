@@ -11,7 +11,7 @@ from typing import Any
 from kubesim.api.appsv1 import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from kubesim.api.batchv1 import CronJob, Job
 from kubesim.api.corev1 import ConfigMap, Pod
-from kubesim.api.metav1 import KubeObject
+from kubesim.api.metav1 import KubeObject, controller_of
 from kubesim.api.podutil import get_pod_condition
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.conformance.aliases import Aliases
@@ -147,11 +147,18 @@ def _pod(obj: Pod, aliases: Aliases) -> Shown:
         "node": obj.spec.node_name,
         "phase": obj.status.phase,
         **_pointer("ready", None if ready is None else ready.status == "True"),
-        "rev": aliases.name(obj.metadata.labels.get(REVISION_HASH, "")),
+        "rev": aliases.name(_revision(obj)),
         **_pointer("index", None if index is None else int(index)),
         "disruptionTarget": target.reason if target is not None else None,
         "orphan": not owned,
     }
+
+
+def _revision(obj: Any) -> str:
+    """The revision of a pod; a DaemonSet's pods have only the last part of its name."""
+    label: str = obj.metadata.labels.get(REVISION_HASH, "")
+    owner = controller_of(obj)
+    return f"{owner.name}-{label}" if label and owner and owner.kind == "DaemonSet" else label
 
 
 def _budget(obj: Any, aliases: Aliases) -> Shown:

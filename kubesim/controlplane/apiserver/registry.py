@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, TypeVar
 
-from kubesim.api.appsv1 import Deployment
+from kubesim.api.appsv1 import DaemonSet, Deployment
 from kubesim.api.batchv1 import Job
 from kubesim.api.corev1 import (
     Namespace,
@@ -39,6 +39,7 @@ ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 ORPHANING_KINDS = frozenset({"Job", "ReplicationController"})
 """Kinds whose dependents stay when a deletion does not say what becomes of them."""
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 IMMORTAL_NAMESPACES = ("default", "kube-system", "kube-public")
 JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
@@ -77,9 +78,22 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
     elif "status" in (fields := type(obj).model_fields) and not isinstance(obj, Node):
         # A kubelet registers its Node with a status; nobody else may bring one along.
         prepared = obj.replace(status=fields["status"].default)
+    if isinstance(prepared, DaemonSet):
+        prepared = _with_template_generation(prepared, 1)
     if "spec" in type(obj).model_fields and type(obj).__name__ not in WITHOUT_GENERATION:
         prepared = prepared.replace(metadata=prepared.metadata.replace(generation=1))
     return prepared  # type: ignore[no-any-return]
+
+
+def _template_generation(daemon_set: DaemonSet) -> int:
+    text = daemon_set.metadata.annotations.get(TEMPLATE_GENERATION, "")
+    return int(text) if text.isdecimal() else 1
+
+
+def _with_template_generation(daemon_set: DaemonSet, generation: int) -> DaemonSet:
+    metadata = daemon_set.metadata
+    annotations = metadata.annotations.set(TEMPLATE_GENERATION, str(generation))
+    return daemon_set.replace(metadata=metadata.replace(annotations=annotations))
 
 
 def with_generated_selector(obj: K) -> K:
@@ -124,6 +138,9 @@ def prepare_for_update(new: K, old: K) -> K:
     changed = changed.replace(metadata=metadata)
     if "status" in type(new).model_fields:
         changed = changed.replace(status=own.status)
+    if isinstance(new, DaemonSet) and isinstance(old, DaemonSet):
+        template = changed.spec.template != own.spec.template
+        changed = _with_template_generation(changed, _template_generation(old) + template)
     if isinstance(new, Namespace):
         changed = changed.replace(spec=own.spec)
     elif isinstance(new, Service):

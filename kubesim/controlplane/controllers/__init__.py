@@ -8,6 +8,7 @@ Mirrors: pkg/controller, cmd/kube-controller-manager.
 
 from kubesim.controlplane.controllers.cloudnodelifecycle import CloudNodeLifecycleController
 from kubesim.controlplane.controllers.cronjob import CronJobController
+from kubesim.controlplane.controllers.daemonset import DaemonSetController
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.disruption import DisruptionController
 from kubesim.controlplane.controllers.endpointslice import EndpointSliceController
@@ -24,6 +25,7 @@ from kubesim.controlplane.controllers.ttlafterfinished import TTLAfterFinishedCo
 __all__ = [
     "CloudNodeLifecycleController",
     "CronJobController",
+    "DaemonSetController",
     "DeploymentController",
     "DisruptionController",
     "EndpointSliceController",

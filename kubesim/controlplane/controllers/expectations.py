@@ -44,6 +44,10 @@ class Expectations:
         """These pods are about to be deleted."""
         self._of[owner] = _Expectation(now_ns, deletions=set(pods))
 
+    def expect(self, owner: str, *, creations: int, deletions: list[str], now_ns: int) -> None:
+        """So many pods are about to be created, and these to be deleted."""
+        self._of[owner] = _Expectation(now_ns, additions=creations, deletions=set(deletions))
+
     def creation_observed(self, owner: str) -> None:
         """A pod appeared, or its creation failed."""
         if owner in self._of:
