@@ -14,6 +14,7 @@ from kubesim.bench.result import Benchmark, Result, machine
 __all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
 
 BENCHMARKS: dict[str, str] = {
+    "faults": "random faults on small clusters, and the invariants that hold all the same",
     "lifecycle": "pods from create to Ready through the whole cluster",
     "node": "container starts: as recorded, and as simulated with the preset made of them",
     "openb": "the openb trace: 8,152 tasks that share the GPUs of 1,523 nodes",

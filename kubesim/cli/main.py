@@ -304,6 +304,12 @@ def bench(
         str, typer.Argument(help="The benchmark; without one, the list of them.")
     ] = "",
     *,
+    schedules: Annotated[
+        int | None, typer.Option("--schedules", min=1, help="faults: how many schedules.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="faults: replay the schedule of this seed.")
+    ] = None,
     output: Annotated[
         OutputFormat, typer.Option("--output", "-o", help="How to print the result.")
     ] = OutputFormat.TEXT,
@@ -311,7 +317,7 @@ def bench(
     """Measure this simulator on this machine."""
     from kubesim.cli.benching import bench_command  # noqa: PLC0415
 
-    sys.exit(bench_command(name, output=output))
+    sys.exit(bench_command(name, schedules=schedules, seed=seed, output=output))
 
 
 @app.command(epilog="Example: kubesim calibrate wasm -o numbers.yaml")

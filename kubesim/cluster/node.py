@@ -22,6 +22,7 @@ from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import Disk
+from kubesim.node.machine.strain import Strain
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
@@ -70,6 +71,7 @@ class NodeAssembly:
     containerd: Containerd
     kubelet: Kubelet
     host: Host
+    strain: Strain
     since_ns: int = 0
 
     @property
@@ -180,7 +182,12 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
     )
     host = Host(sim=sim, numbers=numbers, make_shim=shims.make, network=world.network)
     return NodeAssembly(
-        config=config, machine=machine, containerd=containerd, kubelet=kubelet, host=host
+        config=config,
+        machine=machine,
+        containerd=containerd,
+        kubelet=kubelet,
+        host=host,
+        strain=Strain(machine),
     )
 
 

@@ -244,6 +244,30 @@ class Simulation:
         self.sim.emit(StepTaken(verb="restore registry", subject=host))
         self.registry.restore(host)
 
+    def fill_disk(self, node_name: str) -> None:
+        """Something that is no pod's takes all that is left of a node's disk."""
+        self.sim.emit(StepTaken(verb="fill disk", subject=node_name))
+        if self._exists(node_name):
+            self.nodes[node_name].strain.fill_disk()
+
+    def empty_disk(self, node_name: str) -> None:
+        """That space is free again."""
+        self.sim.emit(StepTaken(verb="empty disk", subject=node_name))
+        if self._exists(node_name):
+            self.nodes[node_name].strain.empty_disk()
+
+    def take_memory(self, node_name: str, memory_bytes: int) -> None:
+        """A daemon of a node takes memory; the kernel kills for it what it has to."""
+        self.sim.emit(StepTaken(verb="take memory", subject=f"{memory_bytes} on {node_name}"))
+        if self._exists(node_name):
+            self.nodes[node_name].strain.take_memory(memory_bytes)
+
+    def give_memory(self, node_name: str) -> None:
+        """The daemons of a node give back what they took."""
+        self.sim.emit(StepTaken(verb="give memory", subject=node_name))
+        if self._exists(node_name):
+            self.nodes[node_name].strain.give_memory()
+
     @cached_property
     def memo(self) -> Memo:
         """The engine, remembering this run's results."""

@@ -62,7 +62,7 @@ class LiveRun:
             scenario.cluster_config(seed=self.seed, horizon_ns=self.end_ns)
         )
         self.observer = Observer()
-        self._checkers = Checkers(self.simulation.store)
+        self._checkers = Checkers(self.simulation.store, lambda: self.simulation.nodes)
         journal = self.simulation.sim.journal
         for at_ns, fact in journal:
             self.observer(at_ns, fact)

@@ -71,6 +71,10 @@ def step_problems(
         ("failNode", step.fail_node),
         ("removeNode", step.remove_node),
         ("interruptNode", step.interrupt_node),
+        ("fillDisk", step.fill_disk),
+        ("emptyDisk", step.empty_disk),
+        ("takeMemory", step.take_memory.node if step.take_memory is not None else None),
+        ("giveMemory", step.give_memory),
     ):
         if node is None or node in begin or _may_come(node, spec):
             continue

@@ -9,7 +9,7 @@ from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.scheme import SCHEME
 from kubesim.cluster import DrainOptions, Simulation
 from kubesim.manifests import Manifest
-from kubesim.scenario.format import Drain, Step, Target
+from kubesim.scenario.format import Drain, MemoryHog, Step, Target
 
 SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
     "Deployment": Deployment,
@@ -87,6 +87,22 @@ def _restore_registry(simulation: Simulation, host: str, _: Sequence[Manifest]) 
     simulation.restore_registry(host)
 
 
+def _fill_disk(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.fill_disk(node)
+
+
+def _empty_disk(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.empty_disk(node)
+
+
+def _take_memory(simulation: Simulation, hog: MemoryHog, _: Sequence[Manifest]) -> None:
+    simulation.take_memory(hog.node, hog.memory.value())
+
+
+def _give_memory(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.give_memory(node)
+
+
 VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "apply": _apply,
     "delete": _delete,
@@ -100,6 +116,10 @@ VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "heal": _heal,
     "fail_registry": _fail_registry,
     "restore_registry": _restore_registry,
+    "fill_disk": _fill_disk,
+    "empty_disk": _empty_disk,
+    "take_memory": _take_memory,
+    "give_memory": _give_memory,
 }
 
 

@@ -18,7 +18,7 @@ from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import CallSpec, ImageSpec, ProgramSpec, SpinSpec, WasmSpec
 from kubesim.scenario.format.kubelet import KubeletSettings
 from kubesim.scenario.format.machines import Capacity, NodePool
-from kubesim.scenario.format.timeline import Drain, Step, Target
+from kubesim.scenario.format.timeline import Drain, MemoryHog, Step, Target
 from kubesim.scenario.format.traffic import RequestSpec, TrafficSpec
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Expectation",
     "ImageSpec",
     "KubeletSettings",
+    "MemoryHog",
     "NodePool",
     "ProgramSpec",
     "RequestSpec",

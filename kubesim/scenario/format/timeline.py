@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from kubesim.scenario.format.values import ScenarioModel, Span
+from kubesim.scenario.format.values import ScenarioModel, ScenarioQuantity, Span
 
 
 class Target(ScenarioModel):
@@ -50,6 +50,18 @@ def _by_name(value: object) -> object:
     return {"node": value} if isinstance(value, str) else value
 
 
+class MemoryHog(ScenarioModel):
+    """A daemon of a node that takes memory.
+
+    Attributes:
+        node: The node.
+        memory: How much.
+    """
+
+    node: str
+    memory: ScenarioQuantity
+
+
 class Step(ScenarioModel):
     """Something that happens at a time; exactly one of the verbs.
 
@@ -67,6 +79,10 @@ class Step(ScenarioModel):
         heal: A place that is joined again.
         fail_registry: A registry's host that answers 503 from now on.
         restore_registry: A registry's host that is back.
+        fill_disk: A node whose disk is filled to the last byte by something that is no pod's.
+        empty_disk: A node whose disk has that space again.
+        take_memory: A node of which a daemon takes memory, whoever has to go for it.
+        give_memory: A node of which those daemons give it back.
     """
 
     at: Span
@@ -84,6 +100,10 @@ class Step(ScenarioModel):
     heal: str | None = None
     fail_registry: str | None = None
     restore_registry: str | None = None
+    fill_disk: str | None = None
+    empty_disk: str | None = None
+    take_memory: MemoryHog | None = None
+    give_memory: str | None = None
 
     @model_validator(mode="after")
     def _one_verb(self) -> Step:
