@@ -71,9 +71,10 @@ class Checkers:
             facts.ContainerStarted: self._container_started,
             facts.ContainerExited: self._container_exited,
             facts.NodeFailed: self._node_failed,
-            facts.CriCalled: self._cri_called,
+            facts.CriCalled: self._done_on_node,
             facts.ImagePulled: self._image_pulled,
             facts.LayerPulled: self._layer_pulled,
+            facts.LayerUnpacked: self._done_on_node,
             facts.StartupPhaseEnded: self._began_before,
             facts.RequestCompleted: self._request_completed,
             facts.RequestFailed: self._request_decided,
@@ -171,7 +172,7 @@ class Checkers:
     def _node_failed(self, _at_ns: int, fact: facts.NodeFailed) -> None:
         self._dark.add(fact.node)
 
-    def _cri_called(self, at_ns: int, fact: facts.CriCalled) -> None:
+    def _done_on_node(self, at_ns: int, fact: facts.CriCalled | facts.LayerUnpacked) -> None:
         self._began_before(at_ns, fact)
         self._powered(at_ns, fact.node, fact)
 

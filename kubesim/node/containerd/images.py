@@ -176,6 +176,8 @@ class ImageStore:
             message = f'failed to pull and unpack image "{reference}": {error}'
             pull.error = CriError("Unknown", message)
             return
+        if self._down:
+            yield self._sim.event()  # never
         self._images[reference] = image
         if self._config.discard_unpacked_layers:
             self.content.discard_blobs(image.layers)
@@ -259,6 +261,8 @@ class ImageStore:
         began_ns = self._sim.now
         yield from self._machine.compute(layer.size_bytes * SECOND // self._config.unpack_rate)
         yield from self.content.written(snapshot)
+        if self._down:
+            return
         snapshot.done.succeed()
         self._sim.emit(
             LayerUnpacked(node=self._node, image=image, digest=layer.digest, began_ns=began_ns)
