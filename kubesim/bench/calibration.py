@@ -17,8 +17,9 @@ from kubesim.bench.hostile import FIXTURES, require_fixtures
 from kubesim.bench.result import machine, timed
 from kubesim.bench.wasm import SCENARIO
 from kubesim.calibration.number import CountNumber, DurationNumber
-from kubesim.wasm import Engine, Limits, Module, WasiContext
+from kubesim.wasm import Engine, Limits, Module, WasiContext, wagi
 from kubesim.wasm.holding import hold, load_machine_code, machine_code
+from kubesim.wire.http import HttpRequest
 
 _FUEL = 200_000_000
 _ROUNDS = 9
@@ -68,6 +69,31 @@ def measure_wasm(today: date) -> dict[str, Any]:
     }
     _check(fragment)
     return fragment
+
+
+def wasm_seconds(count: int) -> dict[str, list[float]]:
+    """Seconds of what a handler goes through, as a node would: each anew, ``count`` times.
+
+    Compiling it and one KiB of several modules, loading its machine code, instantiating it, and the
+    first request after loading.
+    """
+    wasm = (SCENARIO / "greeter" / "greeter.wasm").read_bytes()
+    context = wagi.context(HttpRequest(path="/hello", query="n=30"), wagi.WagiHandler())
+    found: dict[str, list[float]] = {"compile_per_kib": _compile_per_kib()}
+    for _ in range(count):
+        engine = Engine(use_cache=False, trusted_bytes_max=1 << 20)
+        handler, compiled = timed(lambda engine=engine: engine.load(wasm))  # type: ignore[misc]
+        assert isinstance(handler, Module)
+        artifact = machine_code(handler)
+        took = {
+            "compile": compiled,
+            "load": timed(lambda: load_machine_code(engine, handler, artifact))[1],  # noqa: B023
+            "first_request": timed(lambda: engine.run(handler, context, Limits()))[1],  # noqa: B023
+            "instantiate": timed(lambda: hold(engine, handler, 20).release())[1] / 20,  # noqa: B023
+        }
+        for what, seconds in took.items():
+            found.setdefault(what, []).append(seconds)
+    return found
 
 
 def _check(fragment: dict[str, Any]) -> None:

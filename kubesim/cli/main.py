@@ -320,20 +320,34 @@ def bench(
     sys.exit(bench_command(name, schedules=schedules, seed=seed, output=output))
 
 
-@app.command(epilog="Example: kubesim calibrate wasm -o numbers.yaml")
+@app.command(epilog="Example: kubesim calibrate node -o mine.yaml")
 def calibrate(
-    what: Annotated[str, typer.Argument(help="What to measure: wasm.")],
+    what: Annotated[str, typer.Argument(help="What to measure: node or wasm.")],
     *,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the numbers into this file.")
     ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", min=5, help="node: samples of each phase.")
+    ] = 60,
+    samples_from: Annotated[
+        Path | None, typer.Option("--from", help="node: fit recorded samples; run nothing.")
+    ] = None,
+    samples_to: Annotated[
+        Path | None, typer.Option("--keep", help="node: write the samples into this file.")
+    ] = None,
 ) -> None:
-    """Measure this machine and write numbers for a preset."""
-    from kubesim.cli.calibrating import calibrate_wasm  # noqa: PLC0415
+    """Measure this machine and write numbers for a preset.
 
-    if what != "wasm":
-        raise InputError(f'nothing to calibrate is called "{what}"; there is: wasm')
-    sys.exit(calibrate_wasm(out))
+    ``node`` really runs containers, as root, where runc, crun and containerd are installed.
+    """
+    from kubesim.cli.calibrating import calibrate_node, calibrate_wasm  # noqa: PLC0415
+
+    if what == "wasm":
+        sys.exit(calibrate_wasm(out))
+    if what != "node":
+        raise InputError(f'nothing to calibrate is called "{what}"; there are: node, wasm')
+    sys.exit(calibrate_node(out, count=samples, samples_from=samples_from, samples_to=samples_to))
 
 
 @app.command(epilog="Example: kubesim schema > scenario.schema.json")

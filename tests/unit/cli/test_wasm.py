@@ -100,6 +100,6 @@ def test_calibrating_writes_numbers_with_their_source(tmp_path, monkeypatch):
     assert numbers["execution"]["fuel_per_us"]["value"] > 0
 
 
-def test_only_wasm_can_be_calibrated():
+def test_only_a_node_and_wasm_can_be_calibrated():
     """Anything else is a mistake."""
-    assert "there is: wasm" in str(kubesim("calibrate", "nothing").exception)
+    assert "there are: node, wasm" in str(kubesim("calibrate", "nothing").exception)
