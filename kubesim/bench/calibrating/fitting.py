@@ -28,6 +28,9 @@ PROBABLE = 0.05
 GRID = (0.0, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 100.0)
 _STRATA = 4_000
 _US_PER_MS = 1_000
+_NS_PER_MS = 1_000_000
+_MOST_SIGMA = 3.0  # what a preset takes
+_LEAST_MS = 0.002  # above a shift: more than rounding takes away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,8 @@ def stats() -> Any:
 
 
 def duration(ms: float) -> str:
-    """As a preset writes it."""
-    return f"{round(ms * _US_PER_MS)}us"
+    """As a preset writes it: whole microseconds, and nanoseconds below one millisecond."""
+    return f"{round(ms * _US_PER_MS)}us" if ms >= 1.0 else f"{round(ms * _NS_PER_MS)}ns"
 
 
 def fit(samples: Sequence[float]) -> Fit:
@@ -117,6 +120,7 @@ def fit_remainder(total: Sequence[float], base: Fit) -> Fit:
     options = {"maxiter": 4_000, "xatol": 1e-6, "fatol": 1e-10}
     found = optimize.minimize(error, start, method="Nelder-Mead", options=options)
     shift, above, sigma = (float(each) for each in np.exp(found.x))
+    above, sigma = max(above, _LEAST_MS), min(sigma, _MOST_SIGMA)
     ks = stats().ks_2samp(values, summed(np.asarray(found.x)))
     return Fit(
         family="shifted lognormal, of the sum",
@@ -226,4 +230,5 @@ def _tested(found: Fit, values: Array, cdf: Callable[[Array], Array]) -> Fit:
 
 
 def _ms(text: str) -> float:
-    return int(text.removesuffix("us")) / _US_PER_MS
+    per_ms = _US_PER_MS if text.endswith("us") else _NS_PER_MS
+    return int(text[:-2]) / per_ms

@@ -28,12 +28,12 @@ PACKAGES = {
     "docker-registry": "docker-registry",
     "busybox": "busybox-static",
 }
-DEFAULT_SAMPLES = 60
 
 _INSTALL = (
     "apt-get install runc crun containerd containernetworking-plugins docker-registry"
     " busybox-static"
 )
+_BUSY = 0.5
 _MEMORY_PODS = 10
 _MS_PER_S = 1_000
 
@@ -52,9 +52,11 @@ def measure_node(count: int, today: date, say: Callable[[str], object]) -> Sampl
     programs = {name: path for name in PACKAGES if (path := shutil.which(name))}
     _require(programs)
     require_fixtures()
-    found = machine()
+    found, load = machine(), os.getloadavg()[0]
+    if load > _BUSY:
+        say(f"load average {load:.1f}: others work on this machine, and what is measured shows it")
     samples = Samples(
-        provenance=f"kubesim calibrate node --samples {count}, {today.isoformat()}",
+        provenance=f"kubesim calibrate node --samples {count}, {today.isoformat()}, load {load:.1f}",
         machine=f"{found['cpu']}, {found['cores']} cores",
         measured=f"{today:%Y-%m}",
     )

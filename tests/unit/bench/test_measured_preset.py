@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kubesim.bench.calibrating import load_samples
-from kubesim.bench.calibrating.fitting import Fit, fit, fit_remainder, quantiles
+from kubesim.bench.calibrating.fitting import Fit, duration, fit, fit_remainder, quantiles
 from kubesim.bench.calibrating.presets import preset_numbers
 from kubesim.bench.calibrating.samples import recorded_path
 from kubesim.bench.node import PHASES, PRESET, simulate
@@ -106,3 +106,14 @@ def test_a_remainder_completes_the_sum() -> None:
     found = fit_remainder(total, base)
     assert 15 == pytest.approx(found.median_ms, rel=0.05)
     assert math.isinf(found.aic)
+
+
+def test_a_remainder_of_nothing_is_still_a_number() -> None:
+    """On a busy machine the whole can be faster than its part; the preset loads all the same."""
+    base = Fit(family="", median_ms=80, spread={"sigma": 0.3}, ks=0, p=1, aic=0, n=1)
+    found = fit_remainder([50.0 + i for i in range(10)], base)
+    number = DurationNumber.model_validate(
+        {"value": duration(found.median_ms), "spread": found.spread}
+        | {"source": "a busy machine", "measured": "2026-11", "grade": "A"}
+    )
+    assert 5_000_000 > number.value
