@@ -115,6 +115,12 @@ BUILDS = (
         "scenarios/scheduler-plugins/plugins",
     ),
     Build(
+        "scenarios/service-calls/modules/front/front.c",
+        CORE,
+        "scenarios/service-calls/modules",
+        world="front",
+    ),
+    Build(
         "scenarios/spinkube-walkthrough/modules/hello-spin/hello-spin.c",
         CORE,
         "scenarios/spinkube-walkthrough/modules",

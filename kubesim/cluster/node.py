@@ -24,6 +24,7 @@ from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import Disk
 from kubesim.node.machine.strain import Strain
 from kubesim.node.shim import NodeServices, Shim
+from kubesim.node.shim.outbound import Outbounds
 from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
@@ -50,6 +51,7 @@ class World:
     memo: Callable[[], Memo]
     horizon_ns: int
     calls_from: Callable[[str], Calls] | None = None
+    outbound_from: Callable[[str], Outbounds] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         memo=world.memo,
         horizon_ns=world.horizon_ns,
         calls=world.calls_from(config.name) if world.calls_from is not None else None,
+        outbound=world.outbound_from(config.name) if world.outbound_from is not None else None,
     )
     containerd = Containerd(
         services,

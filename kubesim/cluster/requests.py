@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from kubesim.controlplane.client import Client
 from kubesim.node.proxy import Backend, KubeProxy
+from kubesim.node.shim.outbound import Outbound, Outbounds
 from kubesim.node.shim.runc import Call
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.wire.http import HttpRequest
 from kubesim.world.network import PodNetwork
-from kubesim.world.traffic import Meters, PodCalls, TrafficConfig, TrafficSource
+from kubesim.world.traffic import Meters, OutboundCalls, PodCalls, TrafficConfig, TrafficSource
 from kubesim.world.traffic.exchange import Answer
 
 INGRESS = "ingress"
@@ -63,7 +64,7 @@ class Requests:
         self._sync = sync
         self.meters = Meters(sim, waiting=network.waiting)
         self._ways: dict[str, _Way] = {}
-        self._sources: list[TrafficSource | PodCalls] = []
+        self._sources: list[TrafficSource | PodCalls | OutboundCalls] = []
 
     def start(self, traffic: Iterable[TrafficConfig]) -> None:
         """Let the users come."""
@@ -85,6 +86,24 @@ class Requests:
             return made.call
 
         return calls
+
+    def outbound_from(self, node: str) -> Outbounds:
+        """The way from components on a node to Services that they name; it has a kube-proxy then."""
+        way = self._way(node)
+
+        def outbound(namespace: str, pod: str) -> Outbound:
+            made = OutboundCalls(
+                self._sim,
+                namespace=namespace,
+                pod=pod,
+                transport=way,
+                meters=self.meters,
+                knows=way.proxy.knows,
+            )
+            self._sources.append(made)
+            return made.send
+
+        return outbound
 
     def at_end(self) -> None:
         """The run is over: say what is undecided."""

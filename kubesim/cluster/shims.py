@@ -22,6 +22,7 @@ from kubesim.node.shim import (
     wasmer,
     wasmtime,
 )
+from kubesim.node.shim.outbound import Outbounds
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
@@ -76,9 +77,10 @@ class ShimMaker:
         memo: The same, remembering results.
         horizon_ns: When the run ends.
         calls: The way from the node's pods to other Services.
+        outbound: The way of its components to hosts by name.
     """
 
-    def __init__(  # what a shim is made of
+    def __init__(  # noqa: PLR0913 - what a shim is made of
         self,
         services: NodeServices,
         *,
@@ -87,6 +89,7 @@ class ShimMaker:
         memo: Callable[[], Memo],
         horizon_ns: int,
         calls: Calls | None,
+        outbound: Outbounds | None,
     ) -> None:
         self._services = services
         self._preset = preset
@@ -94,6 +97,7 @@ class ShimMaker:
         self._memo = memo
         self._horizon_ns = horizon_ns
         self._calls = calls
+        self._outbound = outbound
 
     def make(self, shim: str) -> Shim:
         """A shim by its short name."""
@@ -155,6 +159,7 @@ class ShimMaker:
             engine=self._engine,
             memo=self._memo,
             modules=modules,
+            outbound=self._outbound,
             native=native,
         )
 

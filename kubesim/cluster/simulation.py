@@ -50,7 +50,7 @@ from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import ObjectRefused, RunStarted, StepTaken
 from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.memo import Memo
-from kubesim.wire.image import LinuxProgram
+from kubesim.wire.image import LinuxProgram, WasmProgram
 from kubesim.wire.meters import RequestMeters
 from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry
@@ -350,6 +350,7 @@ class Simulation:
             memo=lambda: self.memo,
             horizon_ns=config.horizon_ns,
             calls_from=self._requests.calls_from if _pods_call(config) else None,
+            outbound_from=self._requests.outbound_from if _components_call(config) else None,
         )
         self.fleet = Fleet(
             world,
@@ -472,3 +473,9 @@ def _pods_call(config: ClusterConfig) -> bool:
     """Whether any program asks other Services for something: only then nodes need a kube-proxy."""
     programs = (image.program for image in config.images)
     return any(isinstance(program, LinuxProgram) and program.calls for program in programs)
+
+
+def _components_call(config: ClusterConfig) -> bool:
+    """The same of Wasm components, which call nobody whom their manifest does not allow."""
+    programs = (image.program for image in config.images)
+    return any(isinstance(p, WasmProgram) and p.grants.allowed_outbound_hosts for p in programs)

@@ -42,9 +42,10 @@ from kubesim.facts.requests import (
 )
 from kubesim.facts.run import ObjectRefused, RunEnded, RunStarted, StepTaken
 from kubesim.facts.scheduler import PodAttempted, PodBound
-from kubesim.facts.wasm import ModuleLoaded, WasmExecuted
+from kubesim.facts.wasm import AccessDenied, ModuleLoaded, WasmExecuted
 
 __all__ = [
+    "AccessDenied",
     "AttemptEnded",
     "ContainerExited",
     "ContainerStarted",

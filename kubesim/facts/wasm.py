@@ -33,3 +33,22 @@ class WasmExecuted(Fact):
     fuel: int
     host_calls: int
     elapsed_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessDenied(Fact):
+    """A module tried something that it was not granted; once for each such thing and container.
+
+    Attributes:
+        function: The host's function, such as ``path_open`` or ``outgoing-handler.handle``.
+        target: What it was about: a path, a host, a store.
+        errno: The name of the error behind what the guest got.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    container: str
+    function: str
+    target: str
+    errno: str

@@ -20,10 +20,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from kubesim.wasm.database import Database
+from kubesim.wasm.values import Case
 from kubesim.wire.http import HttpRequest, HttpResponse
 
 VALUE_BYTES_MAX = 1024 * 1024
 STORE_BYTES_MAX = 64 * 1024 * 1024
+
+CONNECTION_REFUSED = Case("connection-refused")
 
 _HOST_PATTERN = re.compile(r"(?:([a-z*]+)://)?([^/:]+)(?::(\*|\d+(?:\.\.\d+)?))?/?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -45,10 +48,12 @@ class Reply:
     Attributes:
         response: The response; ``None`` when nobody answered.
         took_ns: How long it took.
+        error: The error code that the guest sees when nobody answered.
     """
 
     response: HttpResponse | None
     took_ns: int = 0
+    error: Case = CONNECTION_REFUSED
 
 
 Outbound = Callable[[HttpRequest, str], Reply]

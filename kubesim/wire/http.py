@@ -16,6 +16,9 @@ Headers = tuple[tuple[str, str], ...]
 
 HTTP_PORT = 80
 
+NO_SUCH_HOST = "no such host"
+"""Why a connection failed when its name means nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:

@@ -119,3 +119,14 @@ def test_there_were_as_many_requests(remembered):
 
     assert answered >= REQUESTS
     assert {0} == {service["errors"] for service in services}
+
+
+def test_calls_of_other_services_do_not_change_with_the_memo():
+    """A handler that waited for Services ran several times; the journal shows one run."""
+    scenario = ROOT / "scenarios" / "service-calls" / "scenario.yaml"
+    runs = [
+        summary(scenario, memo=memo, hash_seed=seed) for memo, seed in (("on", "1"), ("off", "2"))
+    ]
+
+    assert runs[0]["digest"] == runs[1]["digest"]
+    assert {True} == {one["passed"] for one in runs[0]["expectations"]}

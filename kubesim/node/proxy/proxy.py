@@ -101,6 +101,10 @@ class KubeProxy:
             return self._sticky(service, port, client, backends)
         return self._choice_rng.choice(backends)
 
+    def knows(self, service_key: str) -> bool:
+        """Whether there is such a Service."""
+        return self._services.get(service_key) is not None
+
     def _eligible(self, service: Service, rule: _Rule) -> tuple[Backend, ...]:
         spec = service.spec
         if self._node:

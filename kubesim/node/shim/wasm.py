@@ -14,9 +14,8 @@ shared with the rest of the node, and throttled by the container's quota.
 
 Mirrors: runwasi crates/containerd-shim-wasm (Shim, Sandbox; an error of run_wasi is exit code 137),
 containerd-shim-spin (a SIGTERM ends the trigger at once with exit code 0).
-Departs: calls to other services need an ``outbound`` from whoever builds the shim, without one nobody
-answers; a command cannot be observed half-way; ``Mirrors`` of each
-shim says which triggers the real one has.
+Departs: a command cannot be observed half-way and calls nobody; ``Mirrors`` of each shim says which
+triggers the real one has.
 """
 
 from __future__ import annotations
@@ -29,9 +28,11 @@ from typing_extensions import override
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
+from kubesim.node.shim.denials import Denials
 from kubesim.node.shim.foresight import Foresight
 from kubesim.node.shim.grants import spin_context
 from kubesim.node.shim.logs import ContainerLog
+from kubesim.node.shim.outbound import Outbounds, Replies
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
 from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
@@ -56,7 +57,7 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Limits, Status, WasiContext
 from kubesim.wasm.memo import Memo
-from kubesim.wasm.stores import Awaiting, Reply, Stores
+from kubesim.wasm.stores import Awaiting, Stores
 from kubesim.wire.http import (
     HTTP_PORT,
     ConnectionRefused,
@@ -66,9 +67,6 @@ from kubesim.wire.http import (
     Served,
 )
 from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
-
-Outbound = Callable[[HttpRequest, str], SimProcess[HttpResponse | None]]
-"""Asks another service, taking virtual time: the request and its scheme."""
 
 EXEC_NOT_SUPPORTED = "/containerd.task.v3.Task/Exec is not supported: not found"
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
@@ -83,7 +81,7 @@ class WasmShim:
         engine: What really runs modules; made when the first module starts.
         memo: The same, remembering results.
         modules: What is compiled on this node.
-        outbound: The network, as a component sees it.
+        outbound: The way from a pod to other services; without it nobody answers.
         native: Runs the pod's containers that are no Wasm, side by side with those that are.
     """
 
@@ -97,7 +95,7 @@ class WasmShim:
         engine: Callable[[], Engine],
         memo: Callable[[], Memo],
         modules: PrecompiledModules,
-        outbound: Outbound | None = None,
+        outbound: Outbounds | None = None,
         native: RuncShim | None = None,
     ) -> None:
         self._native = native
@@ -143,6 +141,7 @@ class WasmTask:
         self._program = program
         self._sim = shim.services.sim
         self.log = ContainerLog(self._sim, spec)
+        self.denials = Denials(self._sim, spec)
         self._rng = self._sim.rng(f"{spec.scope}/shim")
         self._limits = _limits(spec)
         # The default stores are files in the container's own layer: gone when it is.
@@ -248,6 +247,7 @@ class WasmTask:
             return
         if not self.exited.triggered:
             exit_status = container_status(execution)
+            self.denials.note(execution)
             self._executed(execution, exit_status)
             self._end(exit_status)
 
@@ -339,6 +339,7 @@ class WasmHttpHandler(ABC):
         # some only to seed its hash maps stays a function of its input.
         self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
         self._limits = _limits(spec)
+        self._denials = task.denials
         assert task.cgroup is not None
         self._cgroup = task.cgroup
         self._foresight = Foresight(self._sim)
@@ -374,6 +375,7 @@ class WasmHttpHandler(ABC):
             yield self._sim.timeout(execution.sleep_ns - called_ns)
         if self._is_gone():
             return ConnectionRefused("connection reset by peer")
+        self._denials.note(execution)
         if execution.stdout and not self.prints_answer:
             self._log.write("stdout", execution.stdout)
         if execution.stderr:
@@ -420,7 +422,10 @@ class ComponentHttpHandler(WasmHttpHandler):
     def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
         super().__init__(task, module=module)
         assert isinstance(task.spec.program, WasmProgram)
-        self._granted = spin_context(task.spec.program, task.spec, task.stores)
+        spec = task.spec
+        self._granted = spin_context(task.spec.program, spec, task.stores)
+        outbounds = task.shim.outbound
+        self._outbound = outbounds(spec.namespace, spec.pod) if outbounds is not None else None
 
     @override
     def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
@@ -429,9 +434,10 @@ class ComponentHttpHandler(WasmHttpHandler):
         context = WasiContext(
             env=self._spec.envs, start_ns=self._sim.wall_ns, seed=self._seed, seed_is_input=True
         )
-        replies: list[tuple[HttpRequest, Reply]] = []
+        replies = Replies()
+        spin = replace(self._granted, outbound=replies)
         while True:
-            spin = replace(self._granted, outbound=_replay(replies))
+            replies.rewind()
             try:
                 handled = self._shim.memo().handle(
                     self._module,
@@ -443,27 +449,12 @@ class ComponentHttpHandler(WasmHttpHandler):
                 )
             except Awaiting as call:
                 began_ns = self._sim.now
-                response = None
-                if self._shim.outbound is not None:
-                    response = yield from self._shim.outbound(call.request, call.scheme)
-                replies.append((call.request, Reply(response, self._sim.now - began_ns)))
+                answer = None
+                if self._outbound is not None:
+                    answer = yield from self._outbound(call.request, call.scheme)
+                replies.add(call, answer, self._sim.now - began_ns)
             else:
                 return handled.response, handled.execution
-
-
-def _replay(replies: list[tuple[HttpRequest, Reply]]) -> Callable[[HttpRequest, str], Reply]:
-    """Answers the calls whose answers are known, in their order, and asks for the next one."""
-    position = 0
-
-    def outbound(request: HttpRequest, scheme: str) -> Reply:
-        nonlocal position
-        if position < len(replies) and replies[position][0] == request:
-            position += 1
-            return replies[position - 1][1]
-        del replies[position:]  # the stores changed meanwhile, and the guest goes another way
-        raise Awaiting(request, scheme)
-
-    return outbound
 
 
 def _answers_http(module: Module | Component) -> bool:

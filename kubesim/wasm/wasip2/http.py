@@ -340,7 +340,7 @@ def future_get(guest: ComponentGuest, number: int) -> Ok | Err | None:
     future.is_taken = True
     response = future.reply.response
     if response is None:
-        return Ok(Err(Case("connection-refused")))
+        return Ok(Err(future.reply.error))
     guest.take(len(response.body))
     pairs = [(name, value.encode("latin-1", "replace")) for name, value in response.headers]
     incoming = Incoming(Fields(pairs, is_fixed=True), response.body, status=response.status)

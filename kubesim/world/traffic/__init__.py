@@ -11,6 +11,7 @@ from kubesim.world.traffic.config import (
 )
 from kubesim.world.traffic.exchange import Endpoint, Transport
 from kubesim.world.traffic.meters import Meter, Meters
+from kubesim.world.traffic.outbound import OutboundCalls
 from kubesim.world.traffic.source import TrafficSource
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Meter",
     "Meters",
     "OpenLoad",
+    "OutboundCalls",
     "PodCalls",
     "RetryPolicy",
     "Slo",

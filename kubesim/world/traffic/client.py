@@ -81,9 +81,10 @@ class Client:
         *,
         endpoint: Endpoint | None = None,
         then: Callable[[Exchange, Served | None], None] | None = None,
+        request: HttpRequest | None = None,
     ) -> None:
         """Send the next request, over a connection that there is or over one of its own."""
-        exchange = Exchange(self._sent, self._sim.now, endpoint, then)
+        exchange = Exchange(self._sent, self._sim.now, endpoint, then, request)
         self._sent += 1
         self._launch(exchange)
         if self._hedges is not None and not exchange.over:
@@ -124,7 +125,7 @@ class Client:
             self._timeouts.add(attempt)
 
     def _send(self, attempt: Attempt, endpoint: Endpoint) -> SimProcess[None]:
-        request = self._config.request
+        request = attempt.exchange.request or self._config.request
         if self._numbered:
             request = _numbered(request, attempt.exchange.serial)
         answer, network_ns = yield from self._transport.send(endpoint.ip, endpoint.port, request)
@@ -244,6 +245,7 @@ class Client:
                 attempts=exchange.attempts,
             )
         )
+        exchange.failure = reason
         self._over(exchange, None)
 
     def _over(self, exchange: Exchange, answer: Served | None) -> None:

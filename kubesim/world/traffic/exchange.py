@@ -58,9 +58,21 @@ class Exchange:
         attempts: How often it was sent.
         open: The attempts that the client waits for.
         over: Whether it has ended.
+        request: What is sent instead of its source's usual request.
+        failure: Why it got no answer.
     """
 
-    __slots__ = ("attempts", "endpoint", "open", "over", "sent_ns", "serial", "then")
+    __slots__ = (
+        "attempts",
+        "endpoint",
+        "failure",
+        "open",
+        "over",
+        "request",
+        "sent_ns",
+        "serial",
+        "then",
+    )
 
     def __init__(
         self,
@@ -68,7 +80,10 @@ class Exchange:
         sent_ns: int,
         endpoint: Endpoint | None,
         then: Callable[[Exchange, Served | None], None] | None,
+        request: HttpRequest | None = None,
     ) -> None:
+        self.request = request
+        self.failure = ""
         self.serial = serial
         self.sent_ns = sent_ns
         self.endpoint = endpoint

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest
 
+from kubesim.facts import AccessDenied
 from kubesim.node.shim import ShimError, TaskSpec, spin, wasmtime
+from kubesim.node.shim.outbound import CALLS_MAX, Replies
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.wasm import WasmShim, WasmTask
@@ -16,6 +18,7 @@ from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.sim.distribution import Constant
 from kubesim.wasm import TimeModel
 from kubesim.wasm.memo import Memo
+from kubesim.wasm.stores import Awaiting
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Served
 from kubesim.wire.image import SpinGrants, WasmKind, WasmProgram, sha256_digest
 
@@ -132,7 +135,7 @@ def test_another_service_answers_in_virtual_time(node, start, ask):
         yield node.cluster.sim.timeout(300 * MILLISECOND)
         return HttpResponse(status=203, body=f"{scheme}://{request.host}".encode())
 
-    start("visits", outbound=outbound)
+    start("visits", outbound=lambda namespace, pod: outbound)
     began_ns = node.cluster.sim.now
     answer = ask("/call", "backend")
 
@@ -167,3 +170,46 @@ def test_a_command_cannot_be_served(start):
     """The shim says what is missing."""
     with pytest.raises(ShimError, match="does not export wasi:http/incoming-handler"):
         start("files")
+
+
+def test_what_is_not_allowed_is_denied_and_said_once(node, start, ask):
+    """Nobody is asked, the guest sees the refusal, and a fact names the host."""
+    seen, asked = [], []
+    node.cluster.sim.journal.subscribe(lambda _at_ns, fact: seen.append(fact))
+    start("visits", outbound=lambda namespace, pod: lambda *call: asked.append(call))
+
+    assert ["denied", "denied"] == [body(ask("/call", "bank")) for _ in range(2)]
+    assert [("web", "http://bank")] == [
+        (fact.name, fact.target) for fact in seen if isinstance(fact, AccessDenied)
+    ]
+    assert [] == asked
+
+
+def test_a_request_has_only_so_many_calls():
+    """A guest that calls for ever is told so, instead of being run again for ever."""
+    replies, call = Replies(), (HttpRequest(host="backend"), "http")
+    for _ in range(CALLS_MAX):
+        with pytest.raises(Awaiting) as awaiting:
+            replies(*call)
+        replies.add(awaiting.value, HttpResponse(), 1)
+        replies.rewind()
+        known = [replies(*call) for _ in range(len(replies))]
+
+    assert CALLS_MAX == len(known)
+    assert "connection-limit-reached" == replies(*call).error.tag
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("no such host", "DNS-error"),
+        ("timeout", "connection-timeout"),
+        ("no endpoints available", "connection-refused"),
+    ],
+)
+def test_a_guest_sees_why_nobody_answered(reason, expected):
+    """wasi:http's error codes say what happened to the connection."""
+    replies, call = Replies(), (HttpRequest(host="backend"), "http")
+    replies.add(Awaiting(*call), ConnectionRefused(reason), 1)
+
+    assert expected == replies(*call).error.tag
