@@ -89,7 +89,7 @@ class ShimMaker:
         memo: Callable[[], Memo],
         horizon_ns: int,
         calls: Calls | None,
-        outbound: Outbounds | None,
+        outbound: Outbounds | None = None,
     ) -> None:
         self._services = services
         self._preset = preset
