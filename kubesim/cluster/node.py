@@ -144,15 +144,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
     services = NodeServices(
         sim=sim, node=config.name, machine=machine, sockets=world.network, content=content
     )
-    shims = ShimMaker(
-        services,
-        preset=world.preset,
-        engine=world.engine,
-        memo=world.memo,
-        horizon_ns=world.horizon_ns,
-        calls=world.calls_from(config.name) if world.calls_from is not None else None,
-        outbound=world.outbound_from(config.name) if world.outbound_from is not None else None,
-    )
+    shims = _shim_maker(world, services)
     containerd = Containerd(
         services,
         config=ContainerdConfig(
@@ -191,6 +183,19 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         kubelet=kubelet,
         host=host,
         strain=Strain(machine),
+    )
+
+
+def _shim_maker(world: World, services: NodeServices) -> ShimMaker:
+    node = services.node
+    return ShimMaker(
+        services,
+        preset=world.preset,
+        engine=world.engine,
+        memo=world.memo,
+        horizon_ns=world.horizon_ns,
+        calls=world.calls_from(node) if world.calls_from is not None else None,
+        outbound=world.outbound_from(node) if world.outbound_from is not None else None,
     )
 
 
