@@ -3,7 +3,7 @@
 Mirrors: staging/src/k8s.io/api/core/v1/types.go.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject
@@ -30,8 +30,6 @@ class LimitRangeSpec(KubeModel):
 
 class LimitRange(KubeObject):
     """Bounds and defaults for what one pod or container may ask for."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["v1"] = "v1"
     kind: Literal["LimitRange"] = "LimitRange"
@@ -69,8 +67,6 @@ class ResourceQuotaStatus(KubeModel):
 
 class ResourceQuota(KubeObject):
     """What a namespace may use in all."""
-
-    simulated: ClassVar[bool] = False
 
     api_version: Literal["v1"] = "v1"
     kind: Literal["ResourceQuota"] = "ResourceQuota"

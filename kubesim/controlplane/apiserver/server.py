@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from kubesim.api.corev1 import Namespace, Pod, PodCondition, Service
+from kubesim.api.corev1 import Namespace, Pod, PodCondition, ResourceQuota, Service
 from kubesim.api.defaults import set_defaults
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.podutil import set_pod_condition
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
-from kubesim.controlplane.apiserver import errors, eviction, registry
+from kubesim.controlplane.apiserver import errors, eviction, quota, registry
 from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin, Webhook
 from kubesim.controlplane.apiserver.resources import is_namespaced, kind_name, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
@@ -100,6 +100,10 @@ class APIServer:
         self._raise_if_denied(obj)
         if self.store.get(type(obj), obj.key) is not None:
             raise errors.already_exists(resource_name(type(obj)), obj.name)
+        for charged in quota.charged(
+            obj, self.store.values(ResourceQuota), wall_ns=self._sim.wall_ns
+        ):
+            self.update_status(charged)
         self._services_created += isinstance(obj, Service)
         return self._written("create", self.store.put(obj))
 

@@ -18,6 +18,7 @@ from kubesim.controlplane.controllers.namespace import NamespaceController
 from kubesim.controlplane.controllers.nodelifecycle import NodeLifecycleController
 from kubesim.controlplane.controllers.podgc import PodGCController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
+from kubesim.controlplane.controllers.resourcequota import ResourceQuotaController
 from kubesim.controlplane.controllers.statefulset import StatefulSetController
 from kubesim.controlplane.controllers.tainteviction import TaintEvictionController
 from kubesim.controlplane.controllers.ttlafterfinished import TTLAfterFinishedController
@@ -35,6 +36,7 @@ __all__ = [
     "NodeLifecycleController",
     "PodGCController",
     "ReplicaSetController",
+    "ResourceQuotaController",
     "StatefulSetController",
     "TTLAfterFinishedController",
     "TaintEvictionController",

@@ -10,11 +10,13 @@ from kubesim.controlplane.apiserver.admission.defaulttolerationseconds import (
     DefaultTolerationSeconds,
 )
 from kubesim.controlplane.apiserver.admission.interface import AdmissionPlugin
+from kubesim.controlplane.apiserver.admission.limitranger import LimitRanger
 from kubesim.controlplane.apiserver.admission.priority import Priority
 from kubesim.controlplane.apiserver.admission.runtimeclass import RuntimeClassAdmission
 from kubesim.controlplane.apiserver.admission.webhook import Reader, Webhook
 
 DEFAULT_PLUGINS: tuple[AdmissionPlugin, ...] = (
+    LimitRanger(),
     Priority(),
     DefaultTolerationSeconds(),
     RuntimeClassAdmission(),  # last, so that its tolerations follow the two defaults, as upstream
