@@ -14,6 +14,9 @@ from kubesim.api.metav1 import KubeObject, OwnerReference
 NAMESPACE = "recorded-case"
 
 
+_GENERATED = re.compile(r"(.+)-[bcdfghjklmnpqrstvwxz2456789]{5}")
+
+
 class Aliases:
     """The aliases of one case, given out in the order of asking."""
 
@@ -41,7 +44,16 @@ class Aliases:
 
     def name(self, name: str) -> str:
         """The alias for a name that was generated; the name itself otherwise."""
-        return self._of_name.get(name, name)
+        known = self._of_name.get(name)
+        if known is not None:
+            return known
+        refused = _GENERATED.fullmatch(name)
+        owner = refused[1] if refused else ""
+        # The name of a pod that was refused; nobody has seen it.
+        return f"{self._of_name.get(owner, owner)}-xxxxx" if self._has(owner) else name
+
+    def _has(self, name: str) -> bool:
+        return name in self._of_name or any(kind[2:] == (name,) for kind in self._counted)
 
     def text(self, text: str) -> str:
         """A message with aliases for names, and ``NS`` for the namespace."""

@@ -45,11 +45,13 @@ class Step:
         create: The numbers of the pods to create, ascending.
         delete: The pods to delete.
         is_update: Whether a pod is deleted for the sake of its revision.
+        of: The numbers of all pods that should be there, where they are looked at in batches.
     """
 
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
     is_update: bool = False
+    of: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ def next_step(stateful_set: StatefulSet, pods: Pods, *, update: str, wall_ns: in
         if not going:
             delete.append(pod)
     if create or delete or stateful_set.spec.update_strategy.type == "OnDelete":
-        return Step(tuple(create), tuple(delete))
+        return Step(tuple(create), tuple(delete), of=tuple(pods.wanted))
     outdated = _outdated(stateful_set, pods, update)
     return Step(delete=outdated, is_update=bool(outdated))
 

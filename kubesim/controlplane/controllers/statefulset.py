@@ -89,14 +89,17 @@ class StatefulSetController(Controller):
         update: ControllerRevision,
     ) -> SimProcess[StatusError | None]:
         """Create and delete; pods that come at once come in batches of 1, 2, 4, ..."""
-        remaining = list(step.create)
-        for size in slow_start_batches(len(step.create)):
+        # The batches are of all numbers, those among them whose pods are there already.
+        numbers = list(step.of or step.create)
+        for size in slow_start_batches(len(numbers)):
             batch = [
                 self._sim.process(self._create(stateful_set, number, current, update))
-                for number in remaining[:size]
+                for number in numbers[:size]
+                if number in step.create
             ]
-            del remaining[:size]
-            yield self._sim.all_of(batch)
+            del numbers[:size]
+            if batch:
+                yield self._sim.all_of(batch)
             refusals: list[StatusError] = [p.value for p in batch if p.value is not None]
             if refusals:
                 return refusals[0]
