@@ -31,7 +31,7 @@ format: $(VENV)/.dev    ## put the code into shape
 notebooks: $(VENV)/.dev    ## execute the notebooks
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -p no:cacheprovider -W ignore notebooks
 
-test-e2e: $(VENV)/.dev    ## tests that install tools: modules rebuilt from source, a real registry
+test-e2e: $(VENV)/.dev    ## tests that install tools: modules rebuilt from source, a real registry, real containers
 	$(BIN)/python -m pytest tests/e2e
 
 schema: $(VENV)/.core    ## write the JSON Schema of the scenario format
