@@ -40,6 +40,8 @@ def render(run: Run) -> RenderableType:
         parts += _section("Services", services_table(run))
     if len(run.traffic):
         parts += _section("Traffic", traffic_table(run))
+    if len(run.losses):
+        parts += _section("Lost requests", losses_table(run))
     if len(run.refused):
         parts += _section("Refused by the API server", _refused_table(run))
     if run.expectations:
@@ -253,6 +255,23 @@ def traffic_table(run: Run) -> RichTable:
         )
         for why, count in row["attempt_failures"].items():
             table.add_row(Text(f"  {count} x {why}, tried again", style="yellow"), *[""] * 11)
+    return table
+
+
+def losses_table(run: Run) -> RichTable:
+    """One row a source and cause: what was lost for good, and what another attempt made up for."""
+    table = _table("TRAFFIC", ">LOST", ">RETRIED", "WHY", "SEEN AS", ">FROM", ">TO", ">PODS")
+    for row in run.losses:
+        table.add_row(
+            row["traffic"],
+            _coloured(str(row["requests"]), good=not row["requests"]),
+            str(row["retried"]),
+            row["cause"],
+            row["reason"],
+            human(row["first_ns"]),
+            human(row["last_ns"]),
+            str(len(row["pods"])),
+        )
     return table
 
 

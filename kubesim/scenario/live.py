@@ -31,6 +31,7 @@ from kubesim.telemetry.build import (
     startup_rows,
 )
 from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS, cost_rows, instance_rows
+from kubesim.telemetry.losses import LOSS_COLUMNS
 from kubesim.telemetry.observer import ServiceTotals
 from kubesim.telemetry.requests import (
     CURVE_COLUMNS,
@@ -175,6 +176,7 @@ class LiveRun:
             ),
             "services": Table("services", SERVICE_COLUMNS, services),
             "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
+            "losses": Table("losses", LOSS_COLUMNS, observer.losses.rows()),
             "traffic_curve": Table(
                 "traffic_curve", CURVE_COLUMNS, curve_rows(observer.sources, promises, self.now_ns)
             ),

@@ -87,6 +87,10 @@ class View:
             found[name] = row
         return found
 
+    def losses(self) -> list[dict[str, Any]]:
+        """One map a source and cause of lost requests."""
+        return self._observer.losses.rows()
+
     def nodes(self) -> list[dict[str, Any]]:
         """One map a node; ``images`` are those that its kubelet last reported."""
         simulation = self._simulation
@@ -179,6 +183,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "services": View.services,
     "nodes": View.nodes,
     "traffic": View.traffic,
+    "losses": View.losses,
     "spinapps": View.spinapps,
     "workloads": View.workloads,
     "events": View.events,

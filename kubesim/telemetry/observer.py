@@ -15,6 +15,7 @@ from typing import Any
 from kubesim import facts
 from kubesim.sim import Fact
 from kubesim.sim.time import SECOND
+from kubesim.telemetry.losses import Losses
 from kubesim.telemetry.requests import ABANDONED, TIMEOUT, Bodies, SourceTotals
 from kubesim.telemetry.startup import TOTAL
 
@@ -78,6 +79,7 @@ class Observer:
         self.sources: dict[str, SourceTotals] = {}
         self.events: list[tuple[int, facts.EventRecorded]] = []
         self.refused: list[tuple[int, facts.ObjectRefused]] = []
+        self.losses = Losses()
         self.facts_seen = 0
         self._readers: dict[type[Fact], Callable[[int, Any], None]] = {
             facts.ObjectWritten: self._object_written,
@@ -98,6 +100,7 @@ class Observer:
         reader = self._readers.get(type(fact))
         if reader is not None:
             reader(at_ns, fact)
+        self.losses(at_ns, fact)
 
     def _pod(self, uid: str, namespace: str, name: str) -> PodTotals:
         known = self.pods.get(uid)

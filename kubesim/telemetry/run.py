@@ -14,6 +14,7 @@ from typing import Any
 from kubesim.sim.journal import Journal
 from kubesim.sim.time import SECOND
 from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS
+from kubesim.telemetry.losses import LOSS_COLUMNS
 from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
@@ -65,6 +66,7 @@ class Run:
         refused: One row an object that the API server refused.
         workloads: One row a workload: what it is made of, needs, and did.
         traffic: One row a source of requests.
+        losses: One row a source and cause of lost requests.
         traffic_curve: One row a source and second, or minute.
         expectations: What was expected, in the scenario's order.
         unsimulated: What was accepted and not simulated.
@@ -95,6 +97,7 @@ class Run:
     sources: Table
     journal: Journal
     traffic: Table = field(default_factory=lambda: Table("traffic", TRAFFIC_COLUMNS, []))
+    losses: Table = field(default_factory=lambda: Table("losses", LOSS_COLUMNS, []))
     traffic_curve: Table = field(default_factory=lambda: Table("traffic_curve", CURVE_COLUMNS, []))
     workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
     cost: Table = field(default_factory=lambda: Table("cost", COST_COLUMNS, []))
@@ -164,7 +167,7 @@ class Run:
         """All tables that are written with ``--out``: the derived ones, then the facts."""
         yield from (self.pods, self.services, self.nodes, self.startup, self.logs)
         yield from (self.recorded, self.refused, self.workloads, self.sources)
-        yield from (self.traffic, self.traffic_curve)
+        yield from (self.traffic, self.losses, self.traffic_curve)
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 

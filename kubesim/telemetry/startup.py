@@ -21,6 +21,7 @@ PHASES: dict[str, str] = {
     "module": "compiling or loading the Wasm module",
     "listen": "from the loaded module until its HTTP trigger listens",
     "pleg": "running, until the kubelet's relist sees it",
+    "probe": "seen to run, until its probes say that it is ready",
     "status": "seen, until the API server says Ready",
     "endpoints": "Ready, until kube-proxy has a rule that leads to it",
 }

@@ -22,6 +22,7 @@ from kubesim.api.corev1 import (
     NodeStatus,
     NodeSystemInfo,
     Pod,
+    PodStatus,
     Secret,
     Taint,
 )
@@ -108,6 +109,7 @@ class Kubelet:
         rng = sim.rng(f"kubelet/{config.node_name}")
         self._recorder = Recorder(sim, component=f"kubelet, {config.node_name}")
         self._workers: dict[str, PodWorker] = {}
+        self._running_seen_ns: dict[str, int] = {}
         self._ready_seen_ns: dict[str, int] = {}
         self._image_report_due = False
         self._failed_at_ns: int | None = None
@@ -128,7 +130,12 @@ class Kubelet:
             images=ImageManager(
                 sim, images=images, recorder=self._recorder, config=config.settings
             ),
-            statuses=StatusManager(sim, client=client, committed=self._status_committed),
+            statuses=StatusManager(
+                sim,
+                client=client,
+                committed=self._status_committed,
+                reported=self._status_reported,
+            ),
             recorder=self._recorder,
             rng=rng,
             cached=self._pleg.containers,
@@ -230,15 +237,20 @@ class Kubelet:
         if worker is None or self._failed_at_ns is not None:
             return
         status = worker.observe()
-        if is_ready(status) and pod_uid not in self._ready_seen_ns:
-            self._ready_seen_ns[pod_uid] = self._sim.now
-            started = [
-                s.state.running.started_at or 0
-                for s in status.container_statuses
-                if s.state.running is not None
-            ]
-            self._phase_ended(worker.pod, "pleg", max(started) - self._sim.start_time_ns)
+        running = [s.state.running for s in status.container_statuses]
+        if pod_uid not in self._running_seen_ns and running and all(running):
+            self._running_seen_ns[pod_uid] = self._sim.now
+            started_ns = max(one.started_at or 0 for one in running if one is not None)
+            self._phase_ended(worker.pod, "pleg", started_ns - self._sim.start_time_ns)
         worker.kick()
+
+    def _status_reported(self, pod: Pod, status: PodStatus) -> None:
+        if pod.uid in self._ready_seen_ns or not is_ready(status):
+            return
+        self._ready_seen_ns[pod.uid] = self._sim.now
+        running_ns = self._running_seen_ns.get(pod.uid, self._sim.now)
+        if running_ns < self._sim.now:
+            self._phase_ended(pod, "probe", running_ns)
 
     def _status_committed(self, pod: Pod) -> None:
         seen_ns = self._ready_seen_ns.get(pod.uid)
@@ -263,6 +275,7 @@ class Kubelet:
         self._workers.pop(pod_uid, None)
         self._image_gc.changed()
         self._pleg.forget(pod_uid)
+        self._running_seen_ns.pop(pod_uid, None)
         self._ready_seen_ns.pop(pod_uid, None)
 
     def _runtime_handler(self, class_name: str) -> str | None:

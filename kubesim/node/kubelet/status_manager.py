@@ -25,12 +25,21 @@ class StatusManager:
         sim: The run.
         client: The kubelet's client.
         committed: Called when the API server has a status.
+        reported: Called when there is something to report.
     """
 
-    def __init__(self, sim: Sim, *, client: Client, committed: Callable[[Pod], None]) -> None:
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        committed: Callable[[Pod], None],
+        reported: Callable[[Pod, PodStatus], None],
+    ) -> None:
         self._sim = sim
         self._client = client
         self._committed = committed
+        self._reported = reported
         self._wanted: dict[str, tuple[Pod, PodStatus]] = {}
         self._sent: dict[str, PodStatus] = {}
         self._idle: dict[str, Event] = {}
@@ -40,6 +49,7 @@ class StatusManager:
         uid = pod.uid
         if self._sent.get(uid) == status and uid not in self._wanted:
             return
+        self._reported(pod, status)
         self._wanted[uid] = (pod, status)
         if uid not in self._idle:
             self._idle[uid] = self._sim.event()
