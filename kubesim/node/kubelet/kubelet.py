@@ -130,12 +130,7 @@ class Kubelet:
             images=ImageManager(
                 sim, images=images, recorder=self._recorder, config=config.settings
             ),
-            statuses=StatusManager(
-                sim,
-                client=client,
-                committed=self._status_committed,
-                reported=self._status_reported,
-            ),
+            statuses=self._status_manager(),
             recorder=self._recorder,
             rng=rng,
             cached=self._pleg.containers,
@@ -165,6 +160,14 @@ class Kubelet:
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
+
+    def _status_manager(self) -> StatusManager:
+        return StatusManager(
+            self._sim,
+            client=self._client,
+            committed=self._status_committed,
+            reported=self._status_reported,
+        )
 
     def _probe_context(self, asker: Asker) -> ProberContext:
         return ProberContext(
