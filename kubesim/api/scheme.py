@@ -333,6 +333,20 @@ SCHEME = KUBERNETES.extended(
             namespaced=False,
             short_names=("ec2nc", "ec2ncs"),
         ),
+        Resource(
+            "keda.sh/v1alpha1",
+            "ScaledObject",
+            "scaledobjects",
+            "kubesim.api.kedav1alpha1",
+            short_names=("so",),
+            columns=(
+                Column("ScaleTargetKind", ".status.scaleTargetKind"),
+                Column("ScaleTargetName", ".spec.scaleTargetRef.name"),
+                Column("Min", ".spec.minReplicaCount"),
+                Column("Max", ".spec.maxReplicaCount"),
+                Column("Triggers", ".status.triggersTypes"),
+            ),
+        ),
     )
 )
-"""The same, and the custom resources of SpinKube and Karpenter."""
+"""The same, and the custom resources of SpinKube, Karpenter and KEDA."""

@@ -131,6 +131,7 @@ class ClusterConfig:
         network: What lies between nodes, registries and users.
         registries: Registries with limits.
         spinkube: Whether SpinKube is installed.
+        keda: Whether KEDA is installed.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
@@ -155,6 +156,7 @@ class ClusterConfig:
     network: TopologyConfig = field(default_factory=TopologyConfig)
     registries: tuple[RegistryConfig, ...] = ()
     spinkube: bool = False
+    keda: bool = False
     shim_installers: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.cluster.node import NodeAssembly
+from kubesim.controlplane.autoscaling.keda import KedaMetrics, ScaledObjectController
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.metrics import (
     ContainerReading,
+    ExternalMetricsAPI,
     MetricsServer,
     RequestMetricsAdapter,
     RESTMetricsClient,
@@ -71,6 +73,8 @@ class MetricsPipeline:
         meters: Meters,
         at_work: bool = False,
     ) -> None:
+        self._sim, self._meters = sim, meters
+
         def kubelets() -> Sequence[_NodeStats]:
             return [_NodeStats(sim, assembly) for assembly in nodes().values()]
 
@@ -79,10 +83,24 @@ class MetricsPipeline:
             self.server.want("the beginning")
         self.adapter = RequestMetricsAdapter(sim, client=client("metrics-adapter"), meters=meters)
 
+        self._external: ExternalMetricsAPI = self.adapter
+
     @property
     def client(self) -> RESTMetricsClient:
         """A client of all three APIs."""
-        return RESTMetricsClient(resource=self.server, custom=self.adapter, external=self.adapter)
+        return RESTMetricsClient(
+            resource=self.server, custom=self.adapter, external=self._external
+        )
+
+    def install_keda(self, client: Client) -> ScaledObjectController:
+        """Start KEDA's operator; it answers for its own metrics."""
+        self._external = KedaMetrics(
+            client=client,
+            meters=self._meters,
+            now=lambda: self._sim.wall_ns,
+            others=self.adapter,
+        )
+        return ScaledObjectController(self._sim, client=client, meters=self._meters)
 
     def follow(self, client: Client) -> None:
         """Work for the autoscalers that appear."""

@@ -33,10 +33,12 @@ from kubesim.cluster.spinkube import (
     start_spin_operator,
 )
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
+from kubesim.controlplane.apiserver.admission.webhook import Webhook
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
 from kubesim.controlplane.autoscaler.karpenter import Karpenter
 from kubesim.controlplane.autoscaling.hpa import HorizontalController
+from kubesim.controlplane.autoscaling.keda import KEDA_WEBHOOKS
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -66,6 +68,7 @@ CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
 KARPENTER_LIMITS = (200.0, 300)
 KUBECTL_LIMITS = (50.0, 300)
 NO_LIMITS = (0.0, 0)
+KEDA_LIMITS = (20.0, 30)  # --kube-api-qps, --kube-api-burst
 
 
 class Simulation:
@@ -88,7 +91,7 @@ class Simulation:
                 wasmtime=WASMTIME_VERSION,
             )
         )
-        self.apiserver = APIServer(self.sim, webhooks=SPIN_WEBHOOKS if config.spinkube else ())
+        self.apiserver = APIServer(self.sim, webhooks=_webhooks(config))
         self._bootstrap()
         self.topology = Topology(self.sim, topology_of(config))
         numbers = config.preset.network
@@ -374,6 +377,8 @@ class Simulation:
             meters=self._requests.meters,
             at_work=self.config.metrics_server,
         )
+        if self.config.keda:
+            self._metrics.install_keda(self._client("keda-operator", KEDA_LIMITS))
         client = self._controller_client("horizontal-pod-autoscaler-controller")
         self._metrics.follow(client)
         HorizontalController(
@@ -479,3 +484,9 @@ def _components_call(config: ClusterConfig) -> bool:
     """The same of Wasm components, which call nobody whom their manifest does not allow."""
     programs = (image.program for image in config.images)
     return any(isinstance(p, WasmProgram) and p.grants.allowed_outbound_hosts for p in programs)
+
+
+def _webhooks(config: ClusterConfig) -> tuple[Webhook, ...]:
+    """What operators brought along."""
+    spin: tuple[Webhook, ...] = SPIN_WEBHOOKS if config.spinkube else ()
+    return spin + (KEDA_WEBHOOKS if config.keda else ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
+from kubesim.api.kedav1alpha1 import RESOURCE_TRIGGERS, ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.controlplane.autoscaling.hpa import HPAConfig, HPAFeatures
 from kubesim.scenario.format.controllermanager import ControllerManagerFlags
@@ -26,6 +27,8 @@ _GATES = {
 
 def asks_for_usage(obj: KubeObject) -> bool:
     """Whether an object makes somebody read what pods use; an autoscaler's default metric does."""
+    if isinstance(obj, ScaledObject):
+        return any(trigger.type in RESOURCE_TRIGGERS for trigger in obj.spec.triggers)
     if not isinstance(obj, HorizontalPodAutoscaler):
         return False
     metrics = obj.spec.metrics

@@ -18,6 +18,7 @@ from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.karpenterv1 import NodePool
+from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
 from kubesim.api.scheme import SCHEME
@@ -118,6 +119,7 @@ class LoadedScenario:
             network=topology_config(spec, self.document),
             registries=registry_configs(spec),
             spinkube=self.has_spinkube,
+            keda=any(isinstance(manifest.obj, ScaledObject) for manifest in self.applied),
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
 
@@ -378,7 +380,7 @@ def unscaled(objects: Iterable[KubeObject]) -> Iterable[str]:
     scaled = {
         (hpa.namespace or DEFAULT_NAMESPACE, hpa.spec.scale_target_ref.name)
         for hpa in objects
-        if isinstance(hpa, HorizontalPodAutoscaler)
+        if isinstance(hpa, HorizontalPodAutoscaler | ScaledObject)
     }
     for app in objects:
         if isinstance(app, SpinApp) and app.spec.enable_autoscaling:

@@ -1,0 +1,63 @@
+"""keda-operator-metrics-apiserver: answers the autoscaler's questions about a trigger.
+
+The autoscaler asks for ``s0-prometheus`` with the label of the ScaledObject; the number is that of the
+trigger. What is not KEDA's is asked of somebody else.
+
+Mirrors: kedacore/keda pkg/provider/provider.go.
+Departs: several servers of external metrics in one cluster are possible here, where a real cluster has
+one APIService for the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kubesim.api.kedav1alpha1 import ScaledObject
+from kubesim.api.metav1 import LabelSelector
+from kubesim.controlplane.autoscaling.keda.hpaobject import OWNER_LABEL
+from kubesim.controlplane.autoscaling.keda.scalers import scalers_of
+from kubesim.controlplane.client import Client
+from kubesim.controlplane.metrics.adapter import RequestMeters
+from kubesim.controlplane.metrics.client import ExternalMetricsAPI, MetricsError, MetricValue
+from kubesim.sim.time import MILLISECOND
+
+
+class KedaMetrics:
+    """``external.metrics.k8s.io`` with KEDA installed.
+
+    Args:
+        client: Its connection to the API server.
+        meters: Where requests are counted.
+        now: The wall clock.
+        others: Who has the other metrics.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        meters: RequestMeters,
+        now: Callable[[], int],
+        others: ExternalMetricsAPI,
+    ) -> None:
+        self._scaled = client.informer(ScaledObject)
+        self._meters = meters
+        self._now = now
+        self._others = others
+
+    def series(
+        self, namespace: str, metric: str, labels: LabelSelector | None
+    ) -> Sequence[MetricValue]:
+        """See ``ExternalMetricsAPI``."""
+        owner = labels.match_labels.get(OWNER_LABEL) if labels is not None else None
+        if owner is None:
+            return self._others.series(namespace, metric, labels)
+        scaled = self._scaled.get(f"{namespace}/{owner}")
+        scaler = None
+        if scaled is not None:
+            scaler = next((s for s in scalers_of(scaled) if s.metric == metric), None)
+        if scaler is None:
+            raise MetricsError(f"No matching metrics found for {metric}")
+        value = scaler.value_milli(self._meters, self._now())
+        at_ns = self._now() // MILLISECOND * MILLISECOND
+        return [MetricValue(value_milli=value, timestamp_ns=at_ns, name=metric)]
