@@ -37,6 +37,7 @@ from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_
 from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import RuncShim
+from kubesim.node.shim.spin import NAME as SPIN
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
@@ -57,6 +58,7 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Limits, Status, WasiContext
 from kubesim.wasm.memo import Memo
+from kubesim.wasm.spinheaders import with_spin_headers
 from kubesim.wasm.stores import Awaiting, Stores
 from kubesim.wire.http import (
     HTTP_PORT,
@@ -434,6 +436,8 @@ class ComponentHttpHandler(WasmHttpHandler):
         context = WasiContext(
             env=self._spec.envs, start_ns=self._sim.wall_ns, seed=self._seed, seed_is_input=True
         )
+        if self._shim.name == SPIN:
+            request = with_spin_headers(request)
         replies = Replies()
         spin = replace(self._granted, outbound=replies)
         while True:
