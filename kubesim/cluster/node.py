@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubesim.calibration import Preset
 from kubesim.calibration.number import DurationNumber
@@ -28,13 +28,16 @@ from kubesim.node.shim.outbound import Outbounds
 from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
+from kubesim.sim.time import DAY
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.memo import Memo
+from kubesim.wire.filetree import Directory
 from kubesim.wire.image import Image, Layer
 from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry, RegistryError
 
 POD_NETWORK = ipaddress.IPv4Network("10.240.0.0/12")  # 4,096 nodes of 256 addresses each
+LONG_AGO_NS = -DAY
 NODE_NETWORK = ipaddress.IPv4Network("192.168.0.0/16")
 
 
@@ -52,6 +55,7 @@ class World:
     horizon_ns: int
     calls_from: Callable[[str], Calls] | None = None
     outbound_from: Callable[[str], Outbounds] | None = None
+    persistent_volumes: dict[str, Directory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,14 +171,7 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
         content=content,
     )
-    kubelet = Kubelet(
-        sim,
-        client=client,
-        config=_kubelet_config(world, config, index),
-        runtime=containerd,
-        images=containerd,
-        connections=world.network,
-    )
+    kubelet = make_kubelet(world, config=config, index=index, client=client, containerd=containerd)
     host = Host(sim=sim, numbers=numbers, make_shim=shims.make, network=world.network)
     return NodeAssembly(
         config=config,
@@ -199,7 +196,29 @@ def _shim_maker(world: World, services: NodeServices) -> ShimMaker:
     )
 
 
-def _kubelet_config(world: World, config: NodeConfig, index: int) -> KubeletConfig:
+def make_kubelet(
+    world: World,
+    *,
+    config: NodeConfig,
+    index: int,
+    client: Client,
+    containerd: Containerd,
+    started_ns: int = LONG_AGO_NS,
+) -> Kubelet:
+    """A node's kubelet, as it starts."""
+    return Kubelet(
+        world.sim,
+        client=client,
+        config=_kubelet_config(world, config, index, started_ns=started_ns),
+        runtime=containerd,
+        images=containerd,
+        connections=world.network,
+    )
+
+
+def _kubelet_config(
+    world: World, config: NodeConfig, index: int, *, started_ns: int
+) -> KubeletConfig:
     return KubeletConfig(
         node_name=config.name,
         node_ip=str(NODE_NETWORK.network_address + 10 + index),
@@ -210,6 +229,8 @@ def _kubelet_config(world: World, config: NodeConfig, index: int) -> KubeletConf
         pod_cidr=str(_pod_cidr(index)),
         volumes=world.preset.kubelet.volumes.distribution,
         settings=config.kubelet,
+        persistent_volumes=world.persistent_volumes,
+        started_ns=started_ns,
     )
 
 

@@ -22,8 +22,8 @@ from kubesim.wasm.execution import (
     TrapInfo,
     WasiContext,
 )
-from kubesim.wasm.filetree import Directory, File
 from kubesim.wasm.stores import Reply, SpinContext, Stores
+from kubesim.wire.filetree import Directory, File
 
 __all__ = [
     "Called",

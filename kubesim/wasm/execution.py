@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kubesim.wasm.filetree import Directory
+from kubesim.wire.filetree import Directory
 from kubesim.wire.http import HttpResponse
 
 WASM_PAGE_BYTES = 65_536

@@ -76,7 +76,7 @@ class Container(KubeModel):
     resize_policy: Unsimulated[tuple[ContainerResizePolicy, ...]] = ()
     restart_policy: str | None = None
     restart_policy_rules: Unsimulated[tuple[ContainerRestartRule, ...]] = ()
-    volume_mounts: Unsimulated[tuple[VolumeMount, ...]] = ()
+    volume_mounts: tuple[VolumeMount, ...] = ()
     volume_devices: Unsimulated[tuple[VolumeDevice, ...]] = ()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None

@@ -69,7 +69,7 @@ class PodOS(KubeModel):
 class PodSpec(KubeModel):
     """What a pod should be."""
 
-    volumes: Unsimulated[tuple[Volume, ...]] = ()
+    volumes: tuple[Volume, ...] = ()
     init_containers: tuple[Container, ...] = ()
     containers: tuple[Container, ...]
     ephemeral_containers: Unsimulated[tuple[EphemeralContainer, ...]] = ()
@@ -78,7 +78,7 @@ class PodSpec(KubeModel):
     active_deadline_seconds: Int64 | None = None
     dns_policy: Unsimulated[DNSPolicy | None] = None
     node_selector: FrozenMap[str, str] = FrozenMap()
-    service_account_name: Unsimulated[str | None] = None
+    service_account_name: str | None = None
     service_account: Unsimulated[str | None] = None
     automount_service_account_token: Unsimulated[Bool | None] = None
     node_name: str | None = None

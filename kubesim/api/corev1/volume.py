@@ -36,15 +36,15 @@ from kubesim.api.corev1.volumedrivers import (
 )
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import LabelSelector, ObjectMeta
-from kubesim.api.model import Bool, Int32, Int64, KubeModel
+from kubesim.api.model import Bool, Int32, Int64, KubeModel, Unsimulated
 from kubesim.api.quantity import Quantity
 
 
 class EmptyDirVolumeSource(KubeModel):
     """A directory that lives as long as the pod."""
 
-    medium: str | None = None
-    size_limit: Quantity | None = None
+    medium: Unsimulated[str | None] = None
+    size_limit: Unsimulated[Quantity | None] = None
 
 
 class HostPathVolumeSource(KubeModel):
@@ -223,31 +223,31 @@ class Volume(KubeModel):
     name: str
     host_path: HostPathVolumeSource | None = None
     empty_dir: EmptyDirVolumeSource | None = None
-    gce_persistent_disk: GCEPersistentDiskVolumeSource | None = None
-    aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
-    git_repo: GitRepoVolumeSource | None = None
+    gce_persistent_disk: Unsimulated[GCEPersistentDiskVolumeSource | None] = None
+    aws_elastic_block_store: Unsimulated[AWSElasticBlockStoreVolumeSource | None] = None
+    git_repo: Unsimulated[GitRepoVolumeSource | None] = None
     secret: SecretVolumeSource | None = None
-    nfs: NFSVolumeSource | None = None
-    iscsi: ISCSIVolumeSource | None = None
-    glusterfs: GlusterfsVolumeSource | None = None
+    nfs: Unsimulated[NFSVolumeSource | None] = None
+    iscsi: Unsimulated[ISCSIVolumeSource | None] = None
+    glusterfs: Unsimulated[GlusterfsVolumeSource | None] = None
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
-    rbd: RBDVolumeSource | None = None
-    flex_volume: FlexVolumeSource | None = None
-    cinder: CinderVolumeSource | None = None
-    cephfs: CephFSVolumeSource | None = None
-    flocker: FlockerVolumeSource | None = None
+    rbd: Unsimulated[RBDVolumeSource | None] = None
+    flex_volume: Unsimulated[FlexVolumeSource | None] = None
+    cinder: Unsimulated[CinderVolumeSource | None] = None
+    cephfs: Unsimulated[CephFSVolumeSource | None] = None
+    flocker: Unsimulated[FlockerVolumeSource | None] = None
     downward_api: DownwardAPIVolumeSource | None = None
-    fc: FCVolumeSource | None = None
-    azure_file: AzureFileVolumeSource | None = None
+    fc: Unsimulated[FCVolumeSource | None] = None
+    azure_file: Unsimulated[AzureFileVolumeSource | None] = None
     config_map: ConfigMapVolumeSource | None = None
-    vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
-    quobyte: QuobyteVolumeSource | None = None
-    azure_disk: AzureDiskVolumeSource | None = None
-    photon_persistent_disk: PhotonPersistentDiskVolumeSource | None = None
+    vsphere_volume: Unsimulated[VsphereVirtualDiskVolumeSource | None] = None
+    quobyte: Unsimulated[QuobyteVolumeSource | None] = None
+    azure_disk: Unsimulated[AzureDiskVolumeSource | None] = None
+    photon_persistent_disk: Unsimulated[PhotonPersistentDiskVolumeSource | None] = None
     projected: ProjectedVolumeSource | None = None
-    portworx_volume: PortworxVolumeSource | None = None
-    scale_io: ScaleIOVolumeSource | None = None
-    storageos: StorageOSVolumeSource | None = None
-    csi: CSIVolumeSource | None = None
+    portworx_volume: Unsimulated[PortworxVolumeSource | None] = None
+    scale_io: Unsimulated[ScaleIOVolumeSource | None] = None
+    storageos: Unsimulated[StorageOSVolumeSource | None] = None
+    csi: Unsimulated[CSIVolumeSource | None] = None
     ephemeral: EphemeralVolumeSource | None = None
-    image: ImageVolumeSource | None = None
+    image: Unsimulated[ImageVolumeSource | None] = None

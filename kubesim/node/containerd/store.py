@@ -20,6 +20,7 @@ from kubesim.node.cri.messages import (
 )
 from kubesim.node.machine import SHIM_OOM_SCORE_ADJ, Cgroup, Machine, Process, Resources
 from kubesim.node.shim import Shim, Task, TaskSpec
+from kubesim.wire.filetree import Directory, File
 from kubesim.wire.image import Program
 
 
@@ -102,8 +103,16 @@ def task_spec(
         memory_limit_bytes=config.linux.memory_limit_in_bytes,
         oom_score_adj=config.linux.oom_score_adj,
         ports=config.ports,
+        mounts=tuple(
+            (mount.container_path, _mounted(mount.content, read_only=mount.readonly))
+            for mount in config.mounts
+        ),
         annotations=annotations,
     )
+
+
+def _mounted(content: Directory | File, *, read_only: bool) -> Directory | File:
+    return content if isinstance(content, File) else content.mount(read_only=read_only)
 
 
 def _resources(linux: LinuxContainerResources) -> Resources:

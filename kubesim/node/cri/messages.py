@@ -11,6 +11,8 @@ from enum import Enum
 
 from typing_extensions import override
 
+from kubesim.wire.filetree import Directory, File
+
 
 class PodSandboxState(Enum):
     """State of a sandbox."""
@@ -93,6 +95,18 @@ class PodSandboxConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A mount of a container.
+
+    ``content`` stands for CRI's ``host_path``: what is there on the host, which exists in memory only.
+    """
+
+    container_path: str
+    readonly: bool
+    content: Directory | File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerConfig:
     """What CreateContainer is given.
 
@@ -108,6 +122,7 @@ class ContainerConfig:
     envs: tuple[tuple[str, str], ...] = ()
     linux: LinuxContainerResources = LinuxContainerResources()
     ports: tuple[int, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ Departs: a back-off ends exactly when it is over, where upstream adds a jitter o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubesim.api.corev1 import ConfigMap, Container, Pod, Secret
 from kubesim.facts import StartupPhaseEnded
@@ -21,10 +21,11 @@ from kubesim.node.kubelet.backoff import BackOff
 from kubesim.node.kubelet.cm import oom_score_adj
 from kubesim.node.kubelet.container import container_config, is_restartable_init, should_restart
 from kubesim.node.kubelet.context import WorkerContext
-from kubesim.node.kubelet.environment import ConfigError, Surroundings, environment, references
+from kubesim.node.kubelet.environment import ConfigError, environment, references
 from kubesim.node.kubelet.lifecycle import run_hook
 from kubesim.node.kubelet.prober import PodProber
 from kubesim.node.kubelet.prober.asking import Target
+from kubesim.node.kubelet.volumes import PodVolumes
 from kubesim.sim import SimProcess
 from kubesim.sim.time import SECOND
 
@@ -49,7 +50,12 @@ class PodContainers:
     """
 
     def __init__(
-        self, context: WorkerContext, *, pod: Callable[[], Pod], prober: PodProber
+        self,
+        context: WorkerContext,
+        *,
+        pod: Callable[[], Pod],
+        prober: PodProber,
+        volumes: PodVolumes,
     ) -> None:
         self.waiting: dict[str, tuple[str, str]] = {}
         self.retry_at_ns: int | None = None
@@ -57,6 +63,7 @@ class PodContainers:
         self._sim = context.sim
         self._pod = pod
         self._prober = prober
+        self._volumes = volumes
         self._crash_loop = BackOff()
 
     def latest(self, container: Container) -> cri.ContainerStatus | None:
@@ -153,6 +160,9 @@ class PodContainers:
             capacity_bytes = context.memory_capacity_bytes
             score = oom_score_adj(pod, container, memory_capacity_bytes=capacity_bytes)
             config = container_config(container, attempt=attempt, envs=envs, oom_score_adj=score)
+            if container.volume_mounts:
+                mounts = self._volumes.mounts(pod, container, dict(envs))
+                config = replace(config, mounts=mounts)
             container_id = yield from context.runtime.create_container(
                 sandbox.id, config, sandbox.config
             )
@@ -203,20 +213,16 @@ class PodContainers:
                 config_maps[name] = found
             elif found is not None:
                 secrets[name] = found
-        around = Surroundings(
-            config_maps=config_maps,
-            secrets=secrets,
-            node=context.node,
-            host_ip=context.host_ip,
-            pod_ip=pod_ip,
-            allocatable=context.allocatable,
-        )
+        around = context.surroundings(pod_ip, config_maps=config_maps, secrets=secrets)
         return environment(pod, container, around)
 
     def _refused(self, container: Container, reason: str, message: str) -> None:
         self._context.recorder.warning(self._pod(), "Failed", f"Error: {message}")
-        self.waiting[container.name] = (reason, message)
-        self.sync_failed()
+        latest = self.latest(container)
+        ended = latest is not None and latest.state is cri.ContainerState.EXITED
+        if latest is None or not ended or should_restart(self._pod(), latest.exit_code, container):
+            self.waiting[container.name] = (reason, message)
+            self.sync_failed()
 
     def _phase_ended(self, phase: str, container: Container, attempt: int, began_ns: int) -> None:
         if attempt == 0:

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from kubesim.api.corev1 import ConfigMap, Secret
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Recorder
 from kubesim.node.cri import messages as cri
 from kubesim.node.cri.services import RuntimeService
+from kubesim.node.kubelet.environment import Surroundings
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.lifecycle import Killer
 from kubesim.node.kubelet.prober import Asker, ProberContext
 from kubesim.node.kubelet.status_manager import StatusManager
+from kubesim.node.kubelet.volumes import VolumeHost
 from kubesim.sim import Rng, Sim, SimProcess
 from kubesim.sim.distribution import Distribution
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class WorkerContext:
         asker: Who puts the questions of probes and hooks.
         probes: What probe workers share.
         killer: Who ends containers.
+        volume_host: The node's volumes.
     """
 
     sim: Sim
@@ -54,3 +61,21 @@ class WorkerContext:
     asker: Asker
     probes: ProberContext
     killer: Killer
+    volume_host: VolumeHost
+
+    def surroundings(
+        self,
+        pod_ip: str,
+        *,
+        config_maps: Mapping[str, ConfigMap] = EMPTY,
+        secrets: Mapping[str, Secret] = EMPTY,
+    ) -> Surroundings:
+        """What references of a pod can point to."""
+        return Surroundings(
+            config_maps=config_maps,
+            secrets=secrets,
+            node=self.node,
+            host_ip=self.host_ip,
+            pod_ip=pod_ip,
+            allocatable=self.allocatable,
+        )

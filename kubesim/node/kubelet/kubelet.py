@@ -43,9 +43,11 @@ from kubesim.node.kubelet.pod_worker import PodWorker
 from kubesim.node.kubelet.prober import Asker, PodConnections, ProberContext
 from kubesim.node.kubelet.status import is_ready
 from kubesim.node.kubelet.status_manager import StatusManager
+from kubesim.node.kubelet.volumes import VolumeHost
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import DAY
+from kubesim.wire.filetree import Directory
 
 KUBELET_VERSION = "v1.36.2"
 CONTAINERD_VERSION = "containerd://2.2.0"
@@ -65,6 +67,7 @@ class KubeletConfig:
         pod_cidr: The addresses of its pods.
         settings: KubeletConfiguration.
         volumes: Admission, cgroup and mounts of a pod.
+        persistent_volumes: The contents of volumes that outlive nodes, shared by all of them.
         started_ns: When the kubelet started; by default long before the run began.
     """
 
@@ -78,6 +81,7 @@ class KubeletConfig:
     volumes: Distribution
     settings: KubeletConfiguration = field(default_factory=KubeletConfiguration)
     started_ns: int = -DAY
+    persistent_volumes: dict[str, Directory] = field(default_factory=dict)
 
 
 class Kubelet:
@@ -142,6 +146,7 @@ class Kubelet:
             asker=asker,
             probes=self._probe_context(asker),
             killer=Killer(sim, runtime=runtime, recorder=self._recorder, asker=asker),
+            volume_host=VolumeHost(client, persistent=config.persistent_volumes),
         )
         disk = config.capacity.get("ephemeral-storage")
         self._image_gc = ImageGCManager(

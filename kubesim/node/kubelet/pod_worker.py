@@ -28,6 +28,7 @@ from kubesim.node.kubelet.containers import PodContainers, Sandbox
 from kubesim.node.kubelet.context import WorkerContext
 from kubesim.node.kubelet.prober import PodProber
 from kubesim.node.kubelet.status import Ending, Observation, generate_pod_status
+from kubesim.node.kubelet.volumes import PodVolumes
 from kubesim.sim import Event, Interrupt, SimProcess
 from kubesim.sim.time import SECOND
 
@@ -56,7 +57,16 @@ class PodWorker:
         self._linux = linux_pod_sandbox_config(pod)
         self._pod_ip = ""
         self._prober = PodProber(context.probes, pod=lambda: self.pod, updated=self.kick)
-        self._containers = PodContainers(context, pod=lambda: self.pod, prober=self._prober)
+        self._volumes = PodVolumes(
+            self._sim,
+            host=context.volume_host,
+            recorder=context.recorder,
+            rng=context.rng,
+            fetch=context.fetch,
+        )
+        self._containers = PodContainers(
+            context, pod=lambda: self.pod, prober=self._prober, volumes=self._volumes
+        )
         self._ending: Ending | None = None
         self._kicked = False
         self._wake: Event | None = None
@@ -149,6 +159,8 @@ class PodWorker:
         self._watch_deadline(self._report())
         began_ns = self._sim.now
         yield self._sim.timeout(self._context.volumes.draw(self._context.rng))
+        if self.pod.spec.volumes:
+            yield from self._volumes.set_up(self.pod, self._context.surroundings(""))
         self._phase_ended("volumes", began_ns)
         while True:
             # The status is made at the beginning of a sync, from what the last relist saw: what
@@ -310,6 +322,7 @@ class PodWorker:
         context.statuses.report(self.pod, last)
         yield from context.statuses.delete(self.pod)
         yield from context.runtime.remove_pod_sandbox(self._sandbox_id)
+        self._volumes.tear_down(pod.uid)
         self._finished(pod.uid)
 
     def _hurry(self) -> None:

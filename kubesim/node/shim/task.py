@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kubesim.node.machine import Cgroup, Machine, Resources
 from kubesim.sim import Event, Sim, SimProcess
+from kubesim.wire.filetree import Directory, File
 from kubesim.wire.http import Handler, Outlook
 from kubesim.wire.image import Program
 
@@ -31,6 +32,7 @@ class TaskSpec:
         memory_limit_bytes: 0 means no limit.
         oom_score_adj: Who is killed first when the node has no memory left.
         ip: The sandbox's address.
+        mounts: What is mounted, by absolute path.
         ports: Ports the manifest declares, for a program that does not say where it listens.
         annotations: Those of the pod that the runtime table hands on.
     """
@@ -51,6 +53,7 @@ class TaskSpec:
     memory_limit_bytes: int = 0
     oom_score_adj: int = 0
     ports: tuple[int, ...] = ()
+    mounts: tuple[tuple[str, Directory | File], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -30,7 +30,13 @@ from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.denials import Denials
 from kubesim.node.shim.foresight import Foresight
-from kubesim.node.shim.grants import spin_context
+from kubesim.node.shim.grants import (
+    check_runtime_config,
+    preopens,
+    restore,
+    snapshot,
+    spin_context,
+)
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.outbound import Outbounds, Replies
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
@@ -170,6 +176,7 @@ class WasmTask:
             raise ShimError(
                 f"{runtime.name}: the module does not export wasi:http/incoming-handler"
             )
+        check_runtime_config(self.shim.name, self.spec, self._program.grants)
         began_ns = self._sim.now
         size_bytes = len(self._program.module)
         yield from self.shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
@@ -229,6 +236,7 @@ class WasmTask:
             env=spec.envs,
             start_ns=self._sim.wall_ns,
             seed=self._sim.seed_bytes(f"{spec.scope}/wasi-random"),
+            preopens=preopens(self.shim.name, spec),
             deadline_ns=max(horizon_ns, 1),
         )
         execution = self.shim.engine().run(
@@ -345,6 +353,7 @@ class WasmHttpHandler(ABC):
         assert task.cgroup is not None
         self._cgroup = task.cgroup
         self._foresight = Foresight(self._sim)
+        self._preopens = preopens(shim.name, spec)
 
     def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
         """Make an instance, run the handler for real, answer with what it said."""
@@ -411,6 +420,7 @@ class WagiHttpHandler(WasmHttpHandler):
             seed=self._seed,
             seed_is_input=True,
         )
+        context = replace(context, preopens=self._preopens)
         execution = self._shim.memo().run(
             self._module, context, self._limits, time=self._shim.runtime.time
         )
@@ -434,7 +444,11 @@ class ComponentHttpHandler(WasmHttpHandler):
         """Run the handler; again after each call of another service, with the answers so far."""
         assert isinstance(self._module, Component)
         context = WasiContext(
-            env=self._spec.envs, start_ns=self._sim.wall_ns, seed=self._seed, seed_is_input=True
+            env=self._spec.envs,
+            start_ns=self._sim.wall_ns,
+            seed=self._seed,
+            seed_is_input=True,
+            preopens=self._preopens,
         )
         if self._shim.name == SPIN:
             request = with_spin_headers(request)
@@ -442,6 +456,7 @@ class ComponentHttpHandler(WasmHttpHandler):
         spin = replace(self._granted, outbound=replies)
         while True:
             replies.rewind()
+            files = snapshot(self._spec)
             try:
                 handled = self._shim.memo().handle(
                     self._module,
@@ -452,6 +467,7 @@ class ComponentHttpHandler(WasmHttpHandler):
                     spin=spin,
                 )
             except Awaiting as call:
+                restore(files)
                 began_ns = self._sim.now
                 answer = None
                 if self._outbound is not None:

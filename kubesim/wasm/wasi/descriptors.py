@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubesim.wasm.filetree import Directory, File
+from kubesim.wire.filetree import Directory, File, Space
 
 DESCRIPTORS_MAX = 128
 
@@ -32,6 +32,12 @@ PATH_READLINK = 1 << 15
 PATH_FILESTAT_GET = 1 << 18
 FD_FILESTAT_GET = 1 << 21
 POLL_FD_READWRITE = 1 << 27
+
+# What is added where something can be written: fd_datasync, fd_sync, fd_write, fd_allocate and
+# fd_filestat_set_size; path_create_*, path_rename_*, path_filestat_set_size, path_remove_directory
+# and path_unlink_file.
+FILE_WRITE_RIGHTS = FD_WRITE | 1 << 0 | 1 << 4 | 1 << 8 | 1 << 22
+DIRECTORY_WRITE_RIGHTS = 1 << 9 | 1 << 10 | 1 << 16 | 1 << 17 | 1 << 19 | 1 << 25 | 1 << 26
 
 FILE_RIGHTS = FD_READ | FD_SEEK | FD_TELL | FD_ADVISE | FD_FILESTAT_GET | POLL_FD_READWRITE
 DIRECTORY_RIGHTS = PATH_OPEN | FD_READDIR | PATH_READLINK | PATH_FILESTAT_GET | FD_FILESTAT_GET
@@ -62,13 +68,19 @@ class Output:
 
 @dataclass(slots=True)
 class OpenFile:
-    """An open file and where the guest is in it."""
+    """An open file and where the guest is in it; ``space`` when it was opened for writing."""
 
     node: File
     position: int = 0
+    space: Space | None = None
+    appends: bool = False
     filetype = FILETYPE_REGULAR_FILE
-    rights = FILE_RIGHTS
     inherited = 0
+
+    @property
+    def rights(self) -> int:
+        """What may be done with it."""
+        return FILE_RIGHTS if self.space is None else FILE_RIGHTS | FILE_WRITE_RIGHTS
 
 
 @dataclass(slots=True)
@@ -87,8 +99,18 @@ class OpenDirectory:
     names: tuple[str, ...] = ()
     preopened: str = ""
     filetype = FILETYPE_DIRECTORY
-    rights = DIRECTORY_RIGHTS
-    inherited = DIRECTORY_RIGHTS | FILE_RIGHTS
+
+    @property
+    def rights(self) -> int:
+        """What may be done with it."""
+        more = DIRECTORY_WRITE_RIGHTS if self.root.takes_writes else 0
+        return DIRECTORY_RIGHTS | more
+
+    @property
+    def inherited(self) -> int:
+        """What may be done with what is opened through it."""
+        more = FILE_WRITE_RIGHTS if self.root.takes_writes else 0
+        return self.rights | FILE_RIGHTS | more
 
 
 Descriptor = Input | Output | OpenFile | OpenDirectory

@@ -21,8 +21,10 @@ class Errno(IntEnum):
     EMFILE = 33
     ENAMETOOLONG = 37
     ENOENT = 44
+    ENOSPC = 51
     ENOSYS = 52
     ENOTDIR = 54
+    ENOTEMPTY = 55
     ENOTSOCK = 57
     ENOTSUP = 58
     EROFS = 69

@@ -1,8 +1,7 @@
 """Descriptors: reading, writing, seeking, and the questions that libc asks about them.
 
 Mirrors: fd_* of wasi_snapshot_preview1.witx.
-Departs: nothing can be written but the two output streams; sizes, times and rights cannot be
-    changed.
+Departs: times and rights cannot be changed.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from struct import Struct
 
 from kubesim.wasm.execution import FILES
-from kubesim.wasm.filetree import Directory, File
 from kubesim.wasm.wasi.descriptors import (
     FILETYPE_DIRECTORY,
     FILETYPE_REGULAR_FILE,
@@ -22,6 +20,8 @@ from kubesim.wasm.wasi.descriptors import (
 )
 from kubesim.wasm.wasi.errno import Errno
 from kubesim.wasm.wasi.guest import Guest
+from kubesim.wasm.wasi.writing import put, resize
+from kubesim.wire.filetree import VOLUME_BYTES_MAX, Directory, File, Space
 
 IOVECS_MAX = 1024
 
@@ -35,8 +35,16 @@ _FROM_START, _FROM_HERE, _FROM_END = 0, 1, 2
 
 
 def fd_write(guest: Guest, fd: int, iovs: int, count: int, written: int) -> int:
-    """Write to standard output or standard error."""
+    """Write to standard output, standard error, or a file that was opened for it."""
     descriptor = guest.descriptors.get(fd)
+    if isinstance(descriptor, OpenFile):
+        offset = len(descriptor.node.data) if descriptor.appends else descriptor.position
+        written_or_not = _gather(guest, descriptor, offset, iovs, count)
+        if isinstance(written_or_not, Errno):
+            return written_or_not
+        descriptor.position = offset + written_or_not
+        guest.memory.write_u32(written, written_or_not)
+        return Errno.SUCCESS
     if not isinstance(descriptor, Output):
         return Errno.EBADF
     if count > IOVECS_MAX:
@@ -84,10 +92,18 @@ def fd_pread(  # noqa: PLR0917 - the standard's parameters
     return Errno.SUCCESS
 
 
-def fd_pwrite(guest: Guest, fd: int, _iovs: int, _count: int, _offset: int, _written: int) -> int:
-    """Write to a given place of a file: no file here can be written."""
+def fd_pwrite(  # noqa: PLR0917 - the standard's parameters
+    guest: Guest, fd: int, iovs: int, count: int, offset: int, written: int
+) -> int:
+    """Write to a given place of a file."""
     descriptor = guest.descriptors.get(fd)
-    return Errno.EBADF if isinstance(descriptor, OpenFile) else _not_a_file(descriptor)
+    if not isinstance(descriptor, OpenFile):
+        return _not_a_file(descriptor)
+    length = _gather(guest, descriptor, offset, iovs, count)
+    if isinstance(length, Errno):
+        return length
+    guest.memory.write_u32(written, length)
+    return Errno.SUCCESS
 
 
 def fd_seek(guest: Guest, fd: int, offset: int, whence: int, position: int) -> int:
@@ -226,14 +242,21 @@ def fd_sync(guest: Guest, fd: int) -> int:
     return _if_open(guest, fd)
 
 
-def fd_allocate(guest: Guest, fd: int, _offset: int, _length: int) -> int:
-    """Reserve space in a file: refused."""
-    return _read_only(guest, "fd_allocate", fd)
+def fd_allocate(guest: Guest, fd: int, offset: int, length: int) -> int:
+    """Have a file reach up to a place at least."""
+    descriptor = guest.descriptors.get(fd)
+    if not isinstance(descriptor, OpenFile) or descriptor.space is None:
+        return _read_only(guest, "fd_allocate", fd)
+    size = max(offset + length, len(descriptor.node.data))
+    return _resized(guest, descriptor, descriptor.space, size)
 
 
-def fd_filestat_set_size(guest: Guest, fd: int, _size: int) -> int:
-    """Cut or extend a file: refused."""
-    return _read_only(guest, "fd_filestat_set_size", fd)
+def fd_filestat_set_size(guest: Guest, fd: int, size: int) -> int:
+    """Cut or extend a file."""
+    descriptor = guest.descriptors.get(fd)
+    if not isinstance(descriptor, OpenFile) or descriptor.space is None:
+        return _read_only(guest, "fd_filestat_set_size", fd)
+    return _resized(guest, descriptor, descriptor.space, size)
 
 
 def fd_filestat_set_times(guest: Guest, fd: int, _atime: int, _mtime: int, _flags: int) -> int:
@@ -269,6 +292,34 @@ def _scatter(guest: Guest, data: bytes, position: int, iovs: int, count: int) ->
         if len(piece) < length:
             break
     return copied
+
+
+def _gather(guest: Guest, descriptor: OpenFile, offset: int, iovs: int, count: int) -> int | Errno:
+    """Write the guest's buffers to a file from a place on; how many bytes it were."""
+    if descriptor.space is None:
+        return Errno.EBADF
+    if count > IOVECS_MAX:
+        return Errno.EINVAL
+    guest.touched.add(FILES)
+    pieces: list[bytes] = []
+    for address, length in _buffers(guest, iovs, count):
+        guest.take(length)
+        pieces.append(guest.memory.read(address, length))
+    data = b"".join(pieces)
+    # A file is one piece of memory: what writing into it copies is accounted for, too.
+    guest.take(len(descriptor.node.data))
+    if offset + len(data) > VOLUME_BYTES_MAX:
+        return Errno.ENOSPC
+    refused = put(descriptor.node, offset, data, descriptor.space)
+    return len(data) if refused is Errno.SUCCESS else refused
+
+
+def _resized(guest: Guest, descriptor: OpenFile, space: Space, size: int) -> Errno:
+    guest.touched.add(FILES)
+    if size > VOLUME_BYTES_MAX:
+        return Errno.ENOSPC
+    guest.take(max(size, len(descriptor.node.data)))
+    return resize(descriptor.node, size, space)
 
 
 def _not_a_file(descriptor: Descriptor | None) -> Errno:

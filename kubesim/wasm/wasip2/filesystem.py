@@ -1,8 +1,9 @@
 """wasi:filesystem: the granted directories, and nothing else.
 
 Mirrors: wasi:filesystem@0.2 {types, preopens}.
-Departs: read-only, no links, no times; a path that leads out is ``not-permitted`` and recorded as
-    denied, what would change the tree is ``read-only``.
+Departs: no links, no times; a path that leads out is ``not-permitted`` and recorded as denied, what
+    would change a tree that cannot be written is ``read-only``; a stream that runs out of room
+    loses what it is given.
 """
 
 from __future__ import annotations
@@ -12,27 +13,45 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubesim.wasm.execution import FILES
-from kubesim.wasm.filetree import Directory, File
 from kubesim.wasm.values import OK, Err, Ok
 from kubesim.wasm.wasi.errno import Errno
 from kubesim.wasm.wasi.path import PATH_BYTES_MAX, names_from
+from kubesim.wasm.wasi.writing import make_directory, make_file, put, remove, rename, resize
 from kubesim.wasm.wasip2.guest import ComponentGuest
-from kubesim.wasm.wasip2.io import CHUNK_BYTES, InputStream
+from kubesim.wasm.wasip2.io import CHUNK_BYTES, InputStream, OutputStream
 from kubesim.wasm.wasip2.resources import Functions, resource_number
+from kubesim.wire.filetree import VOLUME_BYTES_MAX, Directory, File, Space
 
 _DESCRIPTOR, _INPUT = resource_number("descriptor"), resource_number("input-stream")
 _ENTRIES = resource_number("directory-entry-stream")
 
-_WORDS = {Errno.ENOTCAPABLE: "not-permitted", Errno.EROFS: "read-only"}
+_OUTPUT = resource_number("output-stream")
+
+_WORDS = {
+    Errno.EEXIST: "exist",
+    Errno.EINVAL: "invalid",
+    Errno.EISDIR: "is-directory",
+    Errno.ENOENT: "no-entry",
+    Errno.ENOSPC: "insufficient-space",
+    Errno.ENOTCAPABLE: "not-permitted",
+    Errno.ENOTDIR: "not-directory",
+    Errno.ENOTEMPTY: "not-empty",
+    Errno.EROFS: "read-only",
+}
 
 
 @dataclass(slots=True)
 class Descriptor:
-    """An open file or directory; ``names`` is the way to it from its root."""
+    """An open file or directory; ``names`` is the way to it from its root.
+
+    Attributes:
+        space: Room for what is written, when it was opened for that.
+    """
 
     node: File | Directory
     root: Directory
     names: tuple[str, ...] = ()
+    space: Space | None = None
 
 
 @dataclass(slots=True)
@@ -58,22 +77,129 @@ def open_at(
     open_flags: frozenset[str],
     flags: frozenset[str],
 ) -> Ok | Err:
-    """Open a file or a directory for reading."""
+    """Open a file or a directory; a file may be created or cut where there is room to write."""
     found = _resolve(guest, "open-at", number, path)
     if isinstance(found, Err):
         return found
     start, names = found
     node = start.root.find(names)
-    if node is not None and {"create", "exclusive"} <= open_flags:
-        return Err("exist")
+    space = start.root.space_at(names)
     changes = "truncate" in open_flags or flags & {"write", "mutate-directory"}
-    if changes or (node is None and "create" in open_flags):
+    if space is None and (changes or (node is None and "create" in open_flags)):
         return _denied(guest, "open-at", path, Errno.EROFS)
+    wrong = _mismatch(node, open_flags)
+    if wrong:
+        return Err(wrong)
+    opened = make_file(start.root, names) if node is None else node
+    if isinstance(opened, Errno):
+        return Err(_WORDS[opened])
+    if space is not None and "truncate" in open_flags and isinstance(opened, File):
+        resize(opened, 0, space)
+    granted = space if "write" in flags else None
+    return Ok(
+        guest.own(_DESCRIPTOR, Descriptor(opened, root=start.root, names=names, space=granted))
+    )
+
+
+def _mismatch(node: File | Directory | None, open_flags: frozenset[str]) -> str:
+    """Why what is there cannot be opened so; empty when it can."""
     if node is None:
-        return Err("no-entry")
-    if "directory" in open_flags and isinstance(node, File):
-        return Err("not-directory")
-    return Ok(guest.own(_DESCRIPTOR, Descriptor(node, root=start.root, names=names)))
+        return "" if "create" in open_flags else "no-entry"
+    if {"create", "exclusive"} <= open_flags:
+        return "exist"
+    return "not-directory" if "directory" in open_flags and isinstance(node, File) else ""
+
+
+def write(guest: ComponentGuest, number: int, data: bytes, offset: int) -> Ok | Err:
+    """Write bytes at a place of a file."""
+    opened = _writable(guest, number, "write")
+    if isinstance(opened, Err):
+        return opened
+    refused = _put(guest, opened, data, offset)
+    return Ok(len(data)) if refused is Errno.SUCCESS else Err(_WORDS[refused])
+
+
+def write_via_stream(guest: ComponentGuest, number: int, offset: int) -> Ok | Err:
+    """A stream that writes to a file from a place on."""
+    opened = _writable(guest, number, "write-via-stream")
+    if isinstance(opened, Err):
+        return opened
+    position = offset
+
+    def written(writer: ComponentGuest, data: bytes) -> None:
+        nonlocal position
+        if _put(writer, opened, data, position) is Errno.SUCCESS:
+            position += len(data)
+
+    return Ok(guest.own(_OUTPUT, OutputStream(written)))
+
+
+def append_via_stream(guest: ComponentGuest, number: int) -> Ok | Err:
+    """A stream that writes to the end of a file."""
+    opened = _writable(guest, number, "append-via-stream")
+    if isinstance(opened, Err):
+        return opened
+    node = opened.node
+    assert isinstance(node, File)
+
+    def written(writer: ComponentGuest, data: bytes) -> None:
+        _put(writer, opened, data, len(node.data))
+
+    return Ok(guest.own(_OUTPUT, OutputStream(written)))
+
+
+def set_size(guest: ComponentGuest, number: int, size: int) -> Ok | Err:
+    """Cut or extend a file."""
+    opened = _writable(guest, number, "set-size")
+    if isinstance(opened, Err):
+        return opened
+    node = opened.node
+    assert isinstance(node, File)
+    assert opened.space is not None
+    if size > VOLUME_BYTES_MAX:
+        return Err("insufficient-space")
+    guest.take(max(size, len(node.data)))
+    return _said(resize(node, size, opened.space))
+
+
+def create_directory_at(guest: ComponentGuest, number: int, path: str) -> Ok | Err:
+    """Create a directory."""
+    found = _changeable(guest, "create-directory-at", number, path)
+    if isinstance(found, Err):
+        return found
+    made = make_directory(found[0].root, found[1])
+    return Err(_WORDS[made]) if isinstance(made, Errno) else OK
+
+
+def remove_directory_at(guest: ComponentGuest, number: int, path: str) -> Ok | Err:
+    """Remove an empty directory."""
+    found = _changeable(guest, "remove-directory-at", number, path)
+    return (
+        found if isinstance(found, Err) else _said(remove(found[0].root, found[1], directory=True))
+    )
+
+
+def unlink_file_at(guest: ComponentGuest, number: int, path: str) -> Ok | Err:
+    """Remove a file."""
+    found = _changeable(guest, "unlink-file-at", number, path)
+    return (
+        found
+        if isinstance(found, Err)
+        else _said(remove(found[0].root, found[1], directory=False))
+    )
+
+
+def rename_at(
+    guest: ComponentGuest, number: int, path: str, new_number: int, new_path: str
+) -> Ok | Err:
+    """Give something another name."""
+    found = _changeable(guest, "rename-at", number, path)
+    if isinstance(found, Err):
+        return found
+    target = _changeable(guest, "rename-at", new_number, new_path)
+    if isinstance(target, Err):
+        return target
+    return _said(rename(found[0].root, found[1], target[0].root, target[1]))
 
 
 def read_via_stream(guest: ComponentGuest, number: int, offset: int) -> Ok | Err:
@@ -117,8 +243,10 @@ def get_type(guest: ComponentGuest, number: int) -> Ok | Err:
 
 def get_flags(guest: ComponentGuest, number: int) -> Ok | Err:
     """What may be done with it."""
-    _open(guest, number)
-    return Ok(frozenset({"read"}))
+    opened = _open(guest, number)
+    if isinstance(opened.node, Directory) and opened.root.space_at(opened.names) is not None:
+        return Ok(frozenset({"read", "mutate-directory"}))
+    return Ok(frozenset({"read"} if opened.space is None else {"read", "write"}))
 
 
 def stat(guest: ComponentGuest, number: int) -> Ok | Err:
@@ -199,6 +327,41 @@ def _resolve(
     return start, names
 
 
+def _changeable(
+    guest: ComponentGuest, function: str, number: int, path: str
+) -> tuple[Descriptor, tuple[str, ...]] | Err:
+    """Where a path leads, if something can be written there."""
+    found = _resolve(guest, function, number, path)
+    if not isinstance(found, Err) and found[0].root.space_at(found[1]) is None:
+        return _denied(guest, function, path, Errno.EROFS)
+    return found
+
+
+def _writable(guest: ComponentGuest, number: int, function: str) -> Descriptor | Err:
+    """A file that was opened for writing."""
+    opened = _open(guest, number)
+    if isinstance(opened.node, Directory):
+        return Err("is-directory")
+    if opened.space is None:
+        return _denied(guest, function, f"resource {number}", Errno.EROFS)
+    return opened
+
+
+def _put(guest: ComponentGuest, opened: Descriptor, data: bytes, offset: int) -> Errno:
+    assert isinstance(opened.node, File)
+    assert opened.space is not None
+    guest.touched.add(FILES)
+    if offset + len(data) > VOLUME_BYTES_MAX:
+        return Errno.ENOSPC
+    # A file is one piece of memory: what writing into it copies is accounted for, too.
+    guest.take(len(data) + len(opened.node.data))
+    return put(opened.node, offset, data, opened.space)
+
+
+def _said(refused: Errno) -> Ok | Err:
+    return OK if refused is Errno.SUCCESS else Err(_WORDS[refused])
+
+
 def _node_at(
     guest: ComponentGuest, function: str, number: int, path: str
 ) -> File | Directory | Err:
@@ -224,6 +387,14 @@ def _stat(node: File | Directory) -> tuple[Any, ...]:
 
 TYPES: Functions = {
     "[method]descriptor.open-at": open_at,
+    "[method]descriptor.write": write,
+    "[method]descriptor.write-via-stream": write_via_stream,
+    "[method]descriptor.append-via-stream": append_via_stream,
+    "[method]descriptor.set-size": set_size,
+    "[method]descriptor.create-directory-at": create_directory_at,
+    "[method]descriptor.remove-directory-at": remove_directory_at,
+    "[method]descriptor.unlink-file-at": unlink_file_at,
+    "[method]descriptor.rename-at": rename_at,
     "[method]descriptor.read-via-stream": read_via_stream,
     "[method]descriptor.read": read,
     "[method]descriptor.read-directory": read_directory,
@@ -243,9 +414,10 @@ TYPES: Functions = {
     **{
         f"[method]descriptor.{name}": _refuse(name)
         for name in (
-            *("write-via-stream", "append-via-stream", "write", "set-size", "set-times"),
-            *("set-times-at", "create-directory-at", "link-at", "remove-directory-at"),
-            *("rename-at", "symlink-at", "unlink-file-at"),
+            "set-times",
+            "set-times-at",
+            "link-at",
+            "symlink-at",
         )
     },
 }
