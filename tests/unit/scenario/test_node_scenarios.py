@@ -13,7 +13,7 @@ from kubesim.scenario.live import LiveRun
 MAX_PODS = "Too many pods"
 
 
-@pytest.mark.parametrize("name", ["pull-blocking", "image-gc"])
+@pytest.mark.parametrize("name", ["pull-blocking", "image-gc", "node-death"])
 def test_the_shipped_scenarios_hold(name: str) -> None:
     """Every expectation."""
     run = Scenario.load(name).run()
