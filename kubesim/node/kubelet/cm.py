@@ -9,6 +9,7 @@ systemd slices.
 from __future__ import annotations
 
 from kubesim.api.corev1 import Container, Pod
+from kubesim.api.corev1.enums import PodQOSClass
 from kubesim.api.podutil import pod_limits, pod_qos, pod_requests
 from kubesim.node.cri.messages import LinuxContainerResources, LinuxPodSandboxConfig
 from kubesim.node.kubelet.container import (
@@ -24,16 +25,14 @@ SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
 SYSTEM_NODE_CRITICAL = SYSTEM_CRITICAL_PRIORITY + 1_000
 
 
-def pod_cgroup(pod: Pod) -> str:
+def pod_cgroup(pod: Pod, qos: PodQOSClass) -> str:
     """Where the pod's cgroup is: guaranteed pods are directly below ``kubepods``."""
-    qos = pod_qos(pod.spec)
     above = "" if qos == "Guaranteed" else f"/{qos.lower()}"
     return f"/kubepods{above}/pod{pod.uid}"
 
 
-def resource_config_for_pod(pod: Pod) -> LinuxContainerResources:
+def resource_config_for_pod(pod: Pod, qos: PodQOSClass) -> LinuxContainerResources:
     """The pod's own limits: those of its containers together, where all of them have one."""
-    qos = pod_qos(pod.spec)
     if qos == "BestEffort":
         return LinuxContainerResources(cpu_shares=MIN_SHARES)
     limits, requests = pod_limits(pod.spec), pod_requests(pod.spec)
@@ -53,6 +52,7 @@ def resource_config_for_pod(pod: Pod) -> LinuxContainerResources:
 
 def linux_pod_sandbox_config(pod: Pod) -> LinuxPodSandboxConfig:
     """The pod's cgroup and its limits, as RunPodSandbox is given them."""
+    qos = pod_qos(pod.spec)
     overhead = None
     if pod.spec.overhead:
         memory = pod.spec.overhead.get("memory")
@@ -62,7 +62,9 @@ def linux_pod_sandbox_config(pod: Pod) -> LinuxPodSandboxConfig:
             memory_limit_in_bytes=memory.value() if memory else 0,
         )
     return LinuxPodSandboxConfig(
-        cgroup_parent=pod_cgroup(pod), resources=resource_config_for_pod(pod), overhead=overhead
+        cgroup_parent=pod_cgroup(pod, qos),
+        resources=resource_config_for_pod(pod, qos),
+        overhead=overhead,
     )
 
 

@@ -53,6 +53,7 @@ class Machine:
         self.kubepods = self.root.child("kubepods", Resources(cpu_shares=shares))
         for qos in (BURSTABLE, BEST_EFFORT):
             self.kubepods.child(qos, Resources(cpu_shares=MIN_SHARES))
+        self._burstable_shares = 0
         self.memory = Memory(capacity_bytes=memory_bytes, root=self.root)
         self.disk = disk or Disk(sim)
 
@@ -84,19 +85,20 @@ class Machine:
         before = cgroup.children.get(name)
         weight = before.resources.cpu_shares if before else 0
         made = cgroup.child(name, resources)
-        if made.resources.cpu_shares != weight:
-            self._weigh_burstable()
+        self._weigh_burstable(made, made.resources.cpu_shares - weight)
         return made
 
     def remove_pod_cgroup(self, cgroup: Cgroup) -> None:
         """Take away the cgroup of a pod that has ended."""
+        if cgroup.parent is None or cgroup.name not in cgroup.parent.children:
+            return
         cgroup.remove()
-        self._weigh_burstable()
+        self._weigh_burstable(cgroup, -cgroup.resources.cpu_shares)
 
-    def _weigh_burstable(self) -> None:
+    def _weigh_burstable(self, pod: Cgroup, change: int) -> None:
         """The burstable pods together weigh as much as all of them want."""
         burstable = self.kubepods.children[BURSTABLE]
-        pods = burstable.children.values()
-        shares = max(MIN_SHARES, sum(pod.resources.cpu_shares for pod in pods))
-        if shares != burstable.resources.cpu_shares:
+        if change and pod.parent is burstable:
+            self._burstable_shares += change
+            shares = max(MIN_SHARES, self._burstable_shares)
             burstable.update(replace(burstable.resources, cpu_shares=shares))

@@ -107,7 +107,8 @@ class LinuxProcess:
             self._hooks.log(f"listen tcp :{program.port}: bind: address already in use\n".encode())
             self._end(1)
             return
-        self._hooks.cgroup.set_background(program.cpu_millis)
+        if program.cpu_millis:
+            self._hooks.cgroup.set_background(program.cpu_millis)
         if program.growth_every_ns:
             self._sim.call_in(program.growth_every_ns, self._grow)
         if program.run_time is None:

@@ -8,7 +8,7 @@ import pytest
 from harness import pod
 
 from kubesim.node.cri.messages import LinuxContainerResources
-from kubesim.node.kubelet.cm import linux_pod_sandbox_config, oom_score_adj, pod_cgroup
+from kubesim.node.kubelet.cm import linux_pod_sandbox_config, oom_score_adj
 
 GIB = 1 << 30
 FULL = {"cpu": "500m", "memory": "1Gi"}
@@ -32,7 +32,7 @@ def make(*resources: dict[str, Any], **more: Any) -> Any:
 )
 def test_the_cgroup_follows_from_the_qos_class(resources: dict[str, Any], path: str) -> None:
     """Guaranteed pods are directly below kubepods."""
-    assert path == pod_cgroup(make(resources))
+    assert path == linux_pod_sandbox_config(make(resources)).cgroup_parent
 
 
 def test_a_pods_limits_are_those_of_its_containers_together() -> None:
