@@ -52,6 +52,7 @@ class NamespaceController(Controller):
         self._client = client
         self._namespaces = client.informer(Namespace)
         self._namespaces.add_handler(self._namespace_changed)
+        self._pods = client.informer(Pod)
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
@@ -108,7 +109,7 @@ class NamespaceController(Controller):
         grace = max(
             (
                 pod.spec.termination_grace_period_seconds or 0
-                for pod in self._client.informer(Pod).values()
+                for pod in self._pods.values()
                 if pod.namespace == namespace.name and not is_pod_terminal(pod)
             ),
             default=0,
