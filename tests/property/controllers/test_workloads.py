@@ -1,239 +1,261 @@
-"""Deployment, ReplicaSet and StatefulSet, whatever is done to them: they converge, stay in their band,
-and a second look changes nothing."""
+"""Jobs, DaemonSets, budgets and quotas, whatever happens to their pods."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
 
-from harness import Cluster, PlayedKubelet, deployment, replica_set
+from harness import EPOCH_NS, SECOND, Cluster, node, pod
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workload_harness import DaemonPlayer, JobPlayer, budget, daemon_set, job, set_image
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
-from kubesim.api.corev1 import Pod
-from kubesim.api.podutil import is_pod_ready
+from kubesim.api.appsv1 import DaemonSet
+from kubesim.api.batchv1 import CronJob, Job
+from kubesim.api.corev1 import Node, Pod, ResourceQuota, Taint
+from kubesim.api.cron import parse_schedule
+from kubesim.api.policyv1 import PodDisruptionBudget
+from kubesim.api.quota import total_usage
+from kubesim.controlplane.client import StatusError, TooManyRequests
 from kubesim.controlplane.controllers import (
-    DeploymentController,
-    GarbageCollector,
-    ReplicaSetController,
-    StatefulSetController,
-    rollout,
+    DaemonSetController,
+    DisruptionController,
+    JobController,
+    ResourceQuotaController,
+)
+from kubesim.controlplane.controllers.cronjob import missed_times, next_in_ns
+from kubesim.controlplane.controllers.jobindexes import (
+    first_free,
+    format_indexes,
+    parse_indexes,
 )
 
-LONG_S = 300.0
-sizes = st.integers(0, 8)
-images = st.sampled_from(["app:1", "app:2", "app:3"])
-pauses = st.floats(0.01, 1.5)
-steps = st.lists(
-    st.tuples(
-        st.one_of(
-            st.tuples(st.just("scale"), sizes),
-            st.tuples(st.just("image"), images),
-            st.tuples(st.just("paused"), st.booleans()),
-            st.tuples(st.just("lose"), st.integers(0, 20)),
-            st.tuples(st.just("orphan"), st.integers(0, 20)),
-        ),
-        pauses,
-    ),
-    max_size=6,
-)
-bands = st.tuples(
-    st.one_of(st.integers(0, 3), st.sampled_from(["25%", "50%", "100%"])),
-    st.one_of(st.integers(1, 3), st.sampled_from(["25%", "50%", "100%"])),
-)
+INDEXES = st.sets(st.integers(0, 40)).map(lambda numbers: tuple(sorted(numbers)))
 
 
-class World:
-    """A control plane with the workload controllers and a played kubelet."""
-
-    def __init__(self) -> None:
-        self.cluster = Cluster()
-        client = self.cluster.client("kube-controller-manager")
-        self.controllers = (
-            DeploymentController(self.cluster.sim, client=client),
-            ReplicaSetController(self.cluster.sim, client=client),
-            StatefulSetController(self.cluster.sim, client=client),
-        )
-        GarbageCollector(self.cluster.sim, client=client)
-        PlayedKubelet(self.cluster, stagger_s=0.03)
-
-    def do(self, kind: Any, key: str, step: tuple[str, Any]) -> None:
-        """One thing that a user or a failure does."""
-        what, value = step
-        pods = self.cluster.pods()
-        if what == "scale":
-            self.cluster.update(
-                kind, key, lambda old: old.replace(spec=old.spec.replace(replicas=value))
-            )
-        elif what == "image":
-            self.cluster.update(kind, key, lambda old: _with_image(old, value))
-        elif what == "paused" and kind is Deployment:
-            self.cluster.update(
-                kind, key, lambda old: old.replace(spec=old.spec.replace(paused=value))
-            )
-        elif what == "lose" and pods:
-            self.cluster.api.delete(Pod, pods[value % len(pods)].key, grace_period_seconds=0)
-        elif what == "orphan" and pods:
-            self.cluster.update(Pod, pods[value % len(pods)].key, _released)
-
-    def settle(self) -> None:
-        """Let everything come to rest."""
-        self.cluster.run(LONG_S)
-
-    def has_reported(self) -> bool:
-        """Whether every ReplicaSet has the pods that it was told to have, and has said so."""
-        return all(
-            rs.spec.replicas == rs.status.replicas
-            and rs.metadata.generation == rs.status.observed_generation
-            for rs in self.cluster.api.list(ReplicaSet)
-        )
-
-    def look_again(self, key: str) -> int:
-        """Have every controller look at the key once more; how many writes that made."""
-        before = self.cluster.api.store.revision
-        for controller in self.controllers:
-            controller.queue.add(key)
-        self.cluster.run(LONG_S)
-        return self.cluster.api.store.revision - before
+def written(cluster: Cluster) -> int:
+    """The revision of the store: it moves with every write."""
+    return cluster.api.store.revision
 
 
-def _with_image(workload: Any, image: str) -> Any:
-    template = workload.spec.template
-    (container,) = template.spec.containers
-    spec = template.spec.replace(containers=(container.replace(image=image),))
-    return workload.replace(spec=workload.spec.replace(template=template.replace(spec=spec)))
-
-
-def _released(pod: Pod) -> Pod:
-    return pod.replace(metadata=pod.metadata.replace(owner_references=()))
-
-
-def _rolling(band: tuple[int | str, int | str]) -> dict[str, Any]:
-    surge, unavailable = band
-    rolling = {"maxSurge": surge, "maxUnavailable": unavailable}
-    return {"type": "RollingUpdate", "rollingUpdate": rolling}
-
-
-@settings(max_examples=40, deadline=None)
-@given(size=sizes, band=bands, recreate=st.booleans(), history=steps)
-def test_a_deployment_converges_from_any_state(
-    size: int, band: tuple[int | str, int | str], recreate: bool, history: list[Any]
-) -> None:
-    """Whatever happened, it ends complete with the wanted pods, and then nothing is written."""
-    world = World()
-    strategy = {"type": "Recreate"} if recreate else _rolling(band)
-    world.cluster.api.create(deployment(replicas=size, strategy=strategy))
-    for step, pause_s in history:
-        world.do(Deployment, "default/web", step)
-        world.cluster.run(pause_s)
-    world.do(Deployment, "default/web", ("paused", False))
-    world.settle()
-
-    found = world.cluster.api.get(Deployment, "default/web")
-    images_of = [pod.spec.containers[0].image for pod in world.cluster.pods()]
-    wanted = rollout.wanted(found)
-    assert [found.spec.template.spec.containers[0].image] * wanted == images_of
-    assert (wanted, wanted) == (found.status.updated_replicas, found.status.available_replicas)
-    assert 0 == world.look_again("default/web")
-
-
-@settings(max_examples=40, deadline=None)
-@given(size=st.integers(1, 10), band=bands, versions=st.lists(images, max_size=4), pause_s=pauses)
-def test_a_rollout_never_leaves_its_band(
-    size: int, band: tuple[int | str, int | str], versions: list[str], pause_s: float
-) -> None:
-    """At no commit are there more pods asked for, or fewer available, than the strategy allows.
-
-    The template changes at moments at which the ReplicaSets have reported what they were told last:
-    within the milliseconds before, a rollback counts on pods that are about to go, as upstream does.
-    """
-    world = World()
-    made = deployment(replicas=size, strategy=_rolling(band))
-    world.cluster.api.create(made)
-    world.settle()
-    surge, _ = rollout.fenceposts(world.cluster.api.get(Deployment, "default/web"))
-    least = size - rollout.max_unavailable(world.cluster.api.get(Deployment, "default/web"))
-    seen: list[tuple[int, int]] = []
-
-    def look(_event: object) -> None:
-        asked = sum(rs.spec.replicas or 0 for rs in world.cluster.api.list(ReplicaSet))
-        alive = [p for p in world.cluster.pods() if p.metadata.deletion_timestamp is None]
-        seen.append((asked, sum(is_pod_ready(pod) for pod in alive)))
-
-    world.cluster.api.watch(ReplicaSet, look)
-    world.cluster.api.watch(Pod, look)
-    for version in versions:
-        while not world.has_reported():
-            world.cluster.run(0.005)
-        world.do(Deployment, "default/web", ("image", version))
-        world.cluster.run(pause_s)
-    world.settle()
-
-    assert [] == [pair for pair in seen if pair[0] > size + surge or pair[1] < least]
-
-
-@settings(max_examples=30, deadline=None)
-@given(size=sizes, history=steps)
-def test_a_replica_set_converges_from_any_state(size: int, history: list[Any]) -> None:
-    """It ends with as many ready pods as wanted, has taken orphans back, and then rests."""
-    world = World()
-    world.cluster.api.create(replica_set(replicas=size))
-    for step, pause_s in history:
-        if step[0] != "image":
-            world.do(ReplicaSet, "default/web", step)
-        world.cluster.run(pause_s)
-    world.settle()
-
-    found = world.cluster.api.get(ReplicaSet, "default/web")
-    wanted = found.spec.replicas
-    assert (wanted, wanted, 0) == (
-        found.status.replicas,
-        found.status.ready_replicas,
-        found.status.terminating_replicas,
-    )
-    assert wanted == len(world.cluster.pods())
-    assert 0 == world.look_again("default/web")
-
-
-@settings(max_examples=40, deadline=None)
 @given(
-    size=sizes,
-    first=st.integers(0, 3),
-    policy=st.sampled_from(["OrderedReady", "Parallel"]),
-    history=steps,
+    parallelism=st.integers(0, 5),
+    completions=st.none() | st.integers(0, 6),
+    indexed=st.booleans(),
+    codes=st.lists(st.sampled_from([0, 0, 0, 1]), max_size=12),
+    kills=st.lists(st.tuples(st.integers(0, 5), st.floats(0.1, 20)), max_size=4),
 )
-def test_a_stateful_set_converges_from_any_state(
-    size: int, first: int, policy: str, history: list[Any]
+@settings(max_examples=40, deadline=None)
+def test_a_job_never_runs_more_than_it_may_and_comes_to_an_end(
+    parallelism: int,
+    completions: int | None,
+    indexed: bool,
+    codes: list[int],
+    kills: list[tuple[int, float]],
 ) -> None:
-    """It ends with exactly its numbers, all of the newest revision, and then rests."""
-    world = World()
-    template = deployment().spec.template
-    world.cluster.api.create(
-        StatefulSet.model_validate(
-            {
-                "metadata": {"name": "web", "namespace": "default"},
-                "spec": {
-                    "replicas": size,
-                    "serviceName": "web",
-                    "selector": {"matchLabels": dict(template.metadata.labels)},
-                    "template": template,
-                    "podManagementPolicy": policy,
-                    "ordinals": {"start": first},
-                },
-            }
-        )
-    )
-    for step, pause_s in history:
-        if step[0] != "orphan":
-            world.do(StatefulSet, "default/web", step)
-        world.cluster.run(pause_s)
-    world.settle()
+    """Never more active pods than parallelism; every pod counted once; then nothing changes."""
+    cluster = Cluster()
+    JobController(cluster.sim, client=cluster.client())
+    JobPlayer(cluster, finish_s=2, exit_code=lambda n: codes[n - 1] if n <= len(codes) else 0)
+    most = parallelism
+    spec: dict[str, object] = {"parallelism": parallelism, "backoffLimit": 3}
+    if completions is not None:
+        spec["completions"] = completions
+        if indexed:
+            spec["completionMode"] = "Indexed"
+    cluster.api.create(job(**spec))
+    plan = sorted(kills, key=lambda kill: kill[1])
+    for tick in range(60):
+        cluster.run(0.5)
+        active = [
+            p
+            for p in cluster.pods()
+            if p.metadata.deletion_timestamp is None
+            and p.status.phase not in ("Succeeded", "Failed")
+        ]
+        assert len(active) <= most
+        while plan and plan[0][1] <= tick / 2:
+            victim, _ = plan.pop(0)
+            if active:
+                cluster.api.delete(Pod, active[victim % len(active)].key)
+                active.pop(victim % len(active))
+    cluster.run(1500)
+    status = cluster.api.get(Job, "default/j").status
+    ends = [c.type for c in status.conditions if c.type in ("Complete", "Failed")]
+    if parallelism or completions == 0:
+        assert 1 == len(ends)
+        assert status.active is None
+    if ends == ["Complete"] and completions is not None:
+        assert (status.succeeded or 0) >= completions
+    uncounted = status.uncounted_terminated_pods
+    assert uncounted is None or not (uncounted.succeeded or uncounted.failed)
+    before = written(cluster)
+    cluster.run(3600)
+    assert before == written(cluster)
 
-    found = world.cluster.api.get(StatefulSet, "default/web")
-    wanted = found.spec.replicas or 0
-    names = sorted(f"web-{number}" for number in range(first, first + wanted))
-    image = found.spec.template.spec.containers[0].image
-    assert names == sorted(pod.name for pod in world.cluster.pods())
-    assert {image} >= {pod.spec.containers[0].image for pod in world.cluster.pods()}
-    assert found.status.update_revision == found.status.current_revision
-    assert 0 == world.look_again("default/web")
+
+@given(
+    nodes=st.integers(1, 6),
+    rolling=st.sampled_from(
+        [{"maxUnavailable": 1}, {"maxUnavailable": 2}, {"maxUnavailable": "50%"},
+         {"maxSurge": 1, "maxUnavailable": 0}, {"maxSurge": 2, "maxUnavailable": 0}]
+    ),
+    failures=st.lists(st.integers(0, 5), max_size=3),
+    tainted=st.sets(st.integers(0, 5), max_size=2),
+)  # fmt: skip
+@settings(max_examples=30, deadline=None)
+def test_a_daemon_set_stays_in_its_band_and_arrives(
+    nodes: int, rolling: dict[str, object], failures: list[int], tainted: set[int]
+) -> None:
+    """One pod a node; in an update no more nodes without a pod than allowed; then nothing changes."""
+    cluster = Cluster()
+    for number in range(nodes):
+        cluster.api.create(node(f"n{number}"))
+    DaemonSetController(cluster.sim, client=cluster.client())
+    DaemonPlayer(cluster, ready_s=0.5, delete_s=0.5)
+    strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    cluster.api.create(daemon_set(updateStrategy=strategy))
+    cluster.run(5)
+    set_image(cluster, "v2")
+    share = rolling["maxUnavailable"]
+    missing = -(-nodes // 2) if share == "50%" else int(str(share))
+    for _ in range(60):
+        cluster.run(0.25)
+        staying = [p for p in cluster.pods() if p.metadata.deletion_timestamp is None]
+        ready = {
+            p.spec.node_name
+            for p in staying
+            if any(c.type == "Ready" for c in p.status.conditions)
+        }
+        assert len(ready) >= nodes - missing
+    for index in failures:
+        victims = cluster.pods()
+        victim = victims[index % len(victims)]
+        failed = victim.status.replace(phase="Failed")
+        cluster.api.update_status(victim.replace(status=failed))
+    for index in sorted(tainted):
+        if index < nodes:
+            taint = Taint.model_validate({"key": "k", "effect": "NoExecute"})
+            cluster.update(
+                Node, f"n{index}", lambda n, t=taint: n.replace(spec=n.spec.replace(taints=(t,)))
+            )
+    cluster.run(60)
+    wanted = sorted(f"n{number}" for number in range(nodes) if number not in tainted)
+    assert wanted == sorted(p.spec.node_name or "" for p in cluster.pods())
+    assert {"v2"} >= {p.spec.containers[0].image for p in cluster.pods()}
+    status = cluster.api.get(DaemonSet, "default/ag").status
+    assert (len(wanted), len(wanted)) == (status.desired_number_scheduled, status.number_ready)
+    before = written(cluster)
+    cluster.run(3600)
+    assert before == written(cluster)
+
+
+@given(
+    count=st.integers(1, 6),
+    at_least=st.integers(0, 7),
+    evictions=st.lists(st.integers(0, 5), max_size=8),
+    not_ready=st.sets(st.integers(0, 5), max_size=2),
+)
+@settings(max_examples=40, deadline=None)
+def test_evictions_never_break_a_budget(
+    count: int, at_least: int, evictions: list[int], not_ready: set[int]
+) -> None:
+    """Of healthy pods at least as many are left as the budget wants, if there were as many."""
+    cluster = Cluster()
+    DisruptionController(cluster.sim, client=cluster.client())
+    for number in range(count):
+        cluster.api.create(pod(f"p{number}", labels={"app": "web"}, nodeName="n1"))
+        cluster.set_ready(f"p{number}", ready=number not in not_ready)
+    cluster.api.create(budget(minAvailable=at_least))
+    cluster.run(1)
+    healthy = count - len([n for n in not_ready if n < count])
+    for number in evictions:
+        key = f"default/p{number}"
+        if cluster.exists(Pod, key):
+            with suppress(TooManyRequests):
+                cluster.api.evict(key)
+        staying = [p for p in cluster.pods() if p.metadata.deletion_timestamp is None]
+        assert sum(_is_ready(p) for p in staying) >= min(at_least, healthy)
+    cluster.run(200)
+    status = cluster.api.get(PodDisruptionBudget, "default/p").status
+    assert (status.disruptions_allowed or 0) == max(0, (status.current_healthy or 0) - at_least)
+    before = written(cluster)
+    cluster.run(3600)
+    assert before == written(cluster)
+
+
+def _is_ready(one: Pod) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in one.status.conditions)
+
+
+@given(
+    limit=st.integers(0, 5),
+    actions=st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=20),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_quota_is_never_overdrawn_and_counts_right(
+    limit: int, actions: list[tuple[bool, int]]
+) -> None:
+    """Never more pods than allowed; at rest the account is the sum of what is there."""
+    cluster = Cluster()
+    ResourceQuotaController(cluster.sim, client=cluster.client())
+    body = {
+        "metadata": {"name": "q", "namespace": "default"},
+        "spec": {"hard": {"pods": str(limit)}},
+    }
+    cluster.api.create(ResourceQuota.model_validate(body))
+    cluster.run(1)
+    for create, number in actions:
+        try:
+            if create:
+                cluster.api.create(pod(f"p{number}"))
+            else:
+                cluster.api.delete(Pod, f"default/p{number}")
+        except StatusError:
+            pass
+        assert len(cluster.pods()) <= limit
+        cluster.run(0.001)
+    cluster.run(1)
+    quota = cluster.api.get(ResourceQuota, "default/q")
+    assert quota.status.used == total_usage(quota, cluster.pods(), wall_ns=cluster.sim.wall_ns)
+
+
+@given(one=INDEXES, wanted=st.integers(0, 50))
+def test_indexes_round_trip(one: tuple[int, ...], wanted: int) -> None:
+    """Written and read again they are the same; free ones are free and the lowest."""
+    assert one == parse_indexes(format_indexes(one), 41)
+    free = first_free(one, wanted, 41)
+    assert not set(free) & set(one)
+    assert list(free) == [i for i in range(41) if i not in one][:wanted]
+
+
+@given(
+    minute=st.sampled_from(["*", "*/7", "0", "59", "10-20/3"]),
+    hour=st.sampled_from(["*", "3", "*/5"]),
+    now_s=st.integers(0, 90 * 86_400),
+    last_s=st.none() | st.integers(0, 10**6),
+)
+def test_a_cron_job_is_never_late_twice(
+    minute: str, hour: str, now_s: int, last_s: int | None
+) -> None:
+    """The last missed time is not in the future; after it was started the next look is ahead."""
+    schedule = parse_schedule(f"{minute} {hour} * * *")
+    wall_ns = EPOCH_NS + now_s * SECOND
+    made = CronJob.model_validate(
+        {
+            "metadata": {"name": "c", "namespace": "d", "creationTimestamp": EPOCH_NS},
+            "spec": {"schedule": "", "jobTemplate": {}},
+        }
+    )
+    began_ns = EPOCH_NS + min(last_s or 0, now_s) * SECOND
+    status = made.status.replace(last_schedule_time=began_ns if last_s is not None else None)
+    missed = missed_times(made, status, schedule, wall_ns=wall_ns, with_deadline=True)
+    if missed.latest_s is not None:
+        assert began_ns // SECOND < missed.latest_s <= wall_ns // SECOND
+        following = schedule.next(missed.latest_s)
+        assert following is None or following > wall_ns // SECOND
+        status = status.replace(last_schedule_time=missed.latest_s * SECOND)
+        again = missed_times(made, status, schedule, wall_ns=wall_ns, with_deadline=True)
+        assert again.latest_s is None
+    wait_ns = next_in_ns(made, status, schedule, wall_ns=wall_ns)
+    assert wait_ns is not None
+    assert wait_ns > 0

@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from harness import SECOND, Cluster, node, seconds
+from harness import SECOND, Cluster, node
+from workload_harness import DaemonPlayer, daemon_set, set_image
 
 from kubesim.api.appsv1 import ControllerRevision, DaemonSet
 from kubesim.api.corev1 import Node, Pod, Taint
 from kubesim.controlplane.controllers import DaemonSetController
-from kubesim.controlplane.controllers.daemonnodes import target_node
-
-
-def daemon_set(name: str = "ag", *, image: str = "v1", **spec: Any) -> DaemonSet:
-    labels = {"app": name}
-    template = {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "c", "image": image}]},
-    }
-    return DaemonSet.model_validate(
-        {
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {"selector": {"matchLabels": labels}, "template": template, **spec},
-        }
-    )
-
-
-class Player:
-    """Plays scheduler and kubelet: binds where the affinity says, ready and gone after a second."""
-
-    def __init__(self, cluster: Cluster, *, ready_s: float = 1.0, delete_s: float = 1.0) -> None:
-        self._cluster = cluster
-        self._ready_s = ready_s
-        self._delete_s = delete_s
-        cluster.client("played").informer(Pod).add_handler(self._changed)
-
-    def _changed(self, old: Pod | None, new: Pod | None) -> None:
-        sim = self._cluster.sim
-        if new is None:
-            return
-        if old is None:
-            self._cluster.api.bind(new.key, target_node(new))
-            sim.call_in(seconds(self._ready_s), self._ready, new.key, new.name)
-        elif new.metadata.deletion_timestamp and not old.metadata.deletion_timestamp:
-            sim.call_in(seconds(self._delete_s), self._gone, new.key)
-
-    def _ready(self, key: str, name: str) -> None:
-        pod = self._cluster.api.store.get(Pod, key)
-        if pod is not None and pod.status.phase != "Failed":
-            self._cluster.set_ready(name)
-
-    def _gone(self, key: str) -> None:
-        if self._cluster.exists(Pod, key):
-            self._cluster.api.delete(Pod, key, grace_period_seconds=0)
 
 
 @pytest.fixture
@@ -62,7 +17,7 @@ def cluster() -> Cluster:
     for name in ("n1", "n2", "n3"):
         made.api.create(node(name))
     DaemonSetController(made.sim, client=made.client())
-    Player(made)
+    DaemonPlayer(made)
     return made
 
 
@@ -84,14 +39,6 @@ def numbers(cluster: Cluster) -> tuple[int | None, ...]:
 def taint(cluster: Cluster, name: str, effect: str) -> None:
     made = Taint.model_validate({"key": "k", "effect": effect})
     cluster.update(Node, name, lambda n: n.replace(spec=n.spec.replace(taints=(made,))))
-
-
-def image(cluster: Cluster, wanted: str) -> None:
-    def change(one: DaemonSet) -> DaemonSet:
-        template = daemon_set(image=wanted).spec.template
-        return one.replace(spec=one.spec.replace(template=template))
-
-    cluster.update(DaemonSet, "default/ag", change)
 
 
 def test_one_pod_on_every_node(cluster: Cluster) -> None:
@@ -140,7 +87,7 @@ def test_a_rolling_update_goes_node_by_node(cluster: Cluster) -> None:
     """The next node only when the new pod is available [ds-rolling-maxunavailable1]."""
     cluster.api.create(daemon_set())
     cluster.run(3)
-    image(cluster, "v2")
+    set_image(cluster, "v2")
     going: list[int] = []
     for _ in range(80):
         cluster.run(0.1)
@@ -158,7 +105,7 @@ def test_a_surge_makes_the_new_pod_first(cluster: Cluster) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
     cluster.api.create(daemon_set(updateStrategy=strategy))
     cluster.run(3)
-    image(cluster, "v2")
+    set_image(cluster, "v2")
     ready: list[int] = []
     for _ in range(80):
         cluster.run(0.1)
@@ -173,7 +120,7 @@ def test_on_delete_waits_for_the_user(cluster: Cluster) -> None:
     """Only a pod that somebody deletes is replaced by a new one."""
     cluster.api.create(daemon_set(updateStrategy={"type": "OnDelete"}))
     cluster.run(3)
-    image(cluster, "v2")
+    set_image(cluster, "v2")
     cluster.run(5)
     assert ["v1"] * 3 == [pod.spec.containers[0].image for pod in cluster.pods()]
     cluster.api.delete(Pod, cluster.pods()[0].key)
@@ -205,7 +152,7 @@ def test_the_template_has_a_generation(cluster: Cluster) -> None:
     """It moves with the template and is on the pods."""
     cluster.api.create(daemon_set())
     cluster.run(3)
-    image(cluster, "v2")
+    set_image(cluster, "v2")
     made = cluster.api.get(DaemonSet, "default/ag")
 
     assert "2" == made.metadata.annotations["deprecated.daemonset.template.generation"]

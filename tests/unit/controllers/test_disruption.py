@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from harness import Cluster, PlayedKubelet, pod, replica_set
+from workload_harness import budget
 
 from kubesim.api.corev1 import Pod
 from kubesim.api.podutil import get_pod_condition
@@ -13,15 +14,6 @@ from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.controlplane.apiserver.errors import SeveralBudgets
 from kubesim.controlplane.client import TooManyRequests
 from kubesim.controlplane.controllers import DisruptionController, ReplicaSetController
-
-
-def budget(name: str = "p", app: str = "web", **spec: Any) -> PodDisruptionBudget:
-    return PodDisruptionBudget.model_validate(
-        {
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {"selector": {"matchLabels": {"app": app}}, **spec},
-        }
-    )
 
 
 @pytest.fixture

@@ -1,92 +1,12 @@
 """The Job controller, against what real ones were seen to do (shared recordings, v1.36.2)."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from harness import SECOND, Cluster, seconds
+from harness import Cluster
+from workload_harness import JobPlayer, job
 
 from kubesim.api.batchv1 import Job
-from kubesim.api.corev1 import Pod
 from kubesim.controlplane.controllers import JobController
 from kubesim.controlplane.controllers.jobindexes import format_indexes, parse_indexes
-
-
-class Player:
-    """Plays scheduler and kubelet: pods run at once and end after a while with an exit code."""
-
-    def __init__(
-        self,
-        cluster: Cluster,
-        *,
-        finish_s: float | None,
-        exit_code: Callable[[int], int] = lambda _: 0,
-        delete_s: float = 1.0,
-    ) -> None:
-        self._cluster = cluster
-        self._finish_s = finish_s
-        self._exit_code = exit_code
-        self._delete_s = delete_s
-        self.created_s: list[float] = []
-        cluster.client("played").informer(Pod).add_handler(self._changed)
-
-    def _changed(self, old: Pod | None, new: Pod | None) -> None:
-        sim = self._cluster.sim
-        if old is None and new is not None:
-            self.created_s.append(sim.now / SECOND)
-            self._cluster.api.bind(new.key, "n1")
-            self._cluster.set_ready(new.name)
-            if self._finish_s is not None:
-                code = self._exit_code(len(self.created_s))
-                # A recorded pod runs some 20 ms after it was bound.
-                sim.call_in(seconds(self._finish_s + 0.02), self._finish, new.key, code)
-        elif new is not None and old is not None:
-            going = new.metadata.deletion_timestamp is not None
-            if going and old.metadata.deletion_timestamp is None:
-                sim.call_in(seconds(self._delete_s), self._gone, new.key)
-
-    def _finish(self, key: str, code: int) -> None:
-        pod = self._cluster.api.store.get(Pod, key)
-        if pod is None or pod.metadata.deletion_timestamp is not None:
-            return
-        ended = {"exitCode": code, "finishedAt": self._cluster.sim.wall_ns // SECOND * SECOND}
-        status = Pod.model_validate(
-            {
-                "metadata": {"name": "x"},
-                "spec": {"containers": []},
-                "status": {
-                    "phase": "Failed" if code else "Succeeded",
-                    "containerStatuses": [
-                        {
-                            "name": "c",
-                            "ready": False,
-                            "restartCount": 0,
-                            "image": "v1",
-                            "imageID": "",
-                            "state": {"terminated": ended},
-                        }
-                    ],
-                },
-            }
-        ).status
-        self._cluster.api.update_status(pod.replace(status=status))
-
-    def _gone(self, key: str) -> None:
-        if self._cluster.exists(Pod, key):
-            self._cluster.api.delete(Pod, key, grace_period_seconds=0)
-
-
-def job(name: str = "j", **spec: Any) -> Job:
-    template = {
-        "metadata": {"labels": {"app": name}},
-        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "v1"}]},
-    }
-    return Job.model_validate(
-        {
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {"template": template, **spec},
-        }
-    )
 
 
 @pytest.fixture
@@ -110,7 +30,7 @@ def rounded(times: list[float]) -> list[float]:
 
 def test_three_at_a_time(cluster: Cluster) -> None:
     """Seven completions by threes: what pods do is looked at a second late [job-p3-c7]."""
-    player = Player(cluster, finish_s=2)
+    player = JobPlayer(cluster, finish_s=2)
     cluster.api.create(job(parallelism=3, completions=7))
     cluster.run(12)
 
@@ -125,7 +45,7 @@ def test_three_at_a_time(cluster: Cluster) -> None:
 
 def test_a_failure_is_waited_for(cluster: Cluster) -> None:
     """10 s after the first failure, 20 s after the second, by whole seconds [job-backofflimit-2]."""
-    player = Player(cluster, finish_s=1, exit_code=lambda _: 1)
+    player = JobPlayer(cluster, finish_s=1, exit_code=lambda _: 1)
     cluster.api.create(job(backoffLimit=2))
     cluster.run(40)
 
@@ -142,7 +62,7 @@ def test_a_failure_is_waited_for(cluster: Cluster) -> None:
 
 def test_backoff_counts_pods(cluster: Cluster) -> None:
     """Four pods that fail together are four failures: 80 s [job-backofflimit-6-parallel]."""
-    player = Player(cluster, finish_s=1, exit_code=lambda _: 1)
+    player = JobPlayer(cluster, finish_s=1, exit_code=lambda _: 1)
     cluster.api.create(job(parallelism=4, completions=4))
     cluster.run(100)
 
@@ -153,7 +73,7 @@ def test_backoff_counts_pods(cluster: Cluster) -> None:
 def test_a_rule_fails_the_job(cluster: Cluster) -> None:
     """FailJob: the others are deleted and count; the end waits for them [job-pfp-failjob]."""
     rules = [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}]
-    Player(cluster, finish_s=1, exit_code=lambda n: 42 if n == 1 else 0, delete_s=0.5)
+    JobPlayer(cluster, finish_s=1, exit_code=lambda n: 42 if n == 1 else 0, delete_s=0.5)
     spec = {"parallelism": 1, "completions": 3, "podFailurePolicy": {"rules": rules}}
     cluster.api.create(job(**spec))
     cluster.run(6)
@@ -172,7 +92,7 @@ def test_a_rule_fails_the_job(cluster: Cluster) -> None:
 
 def test_suspending_deletes_and_forgets_the_start(cluster: Cluster) -> None:
     """Pods deleted by it are not counted; resuming starts the clock anew [job-suspend-resume]."""
-    player = Player(cluster, finish_s=3)
+    player = JobPlayer(cluster, finish_s=3)
     cluster.api.create(job(parallelism=3, completions=6))
     cluster.run(1.5)
     cluster.update(Job, "default/j", lambda j: j.replace(spec=j.spec.replace(suspend=True)))
@@ -195,7 +115,7 @@ def test_suspending_deletes_and_forgets_the_start(cluster: Cluster) -> None:
 
 def test_the_success_policy_ends_it_early(cluster: Cluster) -> None:
     """The leader's success is enough: the workers go [job-success-policy]."""
-    Player(cluster, finish_s=2, delete_s=0.5, exit_code=lambda _: 0)
+    JobPlayer(cluster, finish_s=2, delete_s=0.5, exit_code=lambda _: 0)
     policy = {"rules": [{"succeededIndexes": "0", "succeededCount": 1}]}
     cluster.api.create(
         job(parallelism=2, completions=4, completionMode="Indexed", successPolicy=policy)
@@ -210,7 +130,7 @@ def test_the_success_policy_ends_it_early(cluster: Cluster) -> None:
 
 def test_each_index_has_its_own_limit(cluster: Cluster) -> None:
     """An index that failed once too often is failed for good; the others go on."""
-    Player(cluster, finish_s=1, exit_code=lambda n: 1 if n in (1, 4) else 0)
+    JobPlayer(cluster, finish_s=1, exit_code=lambda n: 1 if n in (1, 4) else 0)
     spec = {"parallelism": 3, "completions": 3, "completionMode": "Indexed"}
     cluster.api.create(job(backoffLimitPerIndex=1, maxFailedIndexes=2, **spec))
     cluster.run(60)
@@ -222,7 +142,7 @@ def test_each_index_has_its_own_limit(cluster: Cluster) -> None:
 
 def test_the_deadline_counts_while_active(cluster: Cluster) -> None:
     """At the deadline the pods are deleted and counted as failed."""
-    Player(cluster, finish_s=None)
+    JobPlayer(cluster, finish_s=None)
     cluster.api.create(job(parallelism=2, completions=2, activeDeadlineSeconds=5))
     cluster.run(10)
 
