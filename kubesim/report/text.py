@@ -5,6 +5,7 @@ A pure function of a Run; the command line only prints what comes out.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from kubesim.sim.time import HOUR, human
+from kubesim.sim.time import HOUR, SECOND, human
 from kubesim.telemetry import Run
 from kubesim.telemetry.quantiles import quantile
 from kubesim.telemetry.startup import PHASES, TOTAL
@@ -40,6 +41,7 @@ def render(run: Run) -> RenderableType:
         parts += _section("Services", services_table(run))
     if len(run.traffic):
         parts += _section("Traffic", traffic_table(run))
+        parts += _section("Traffic over time", curves_table(run))
     if len(run.losses):
         parts += _section("Lost requests", losses_table(run))
     if len(run.refused):
@@ -256,6 +258,33 @@ def traffic_table(run: Run) -> RichTable:
         for why, count in row["attempt_failures"].items():
             table.add_row(Text(f"  {count} x {why}, tried again", style="yellow"), *[""] * 11)
     return table
+
+
+def curves_table(run: Run) -> RichTable:
+    """Two curves a source: requests that ended, and those among them that broke the promise."""
+    table = _table("TRAFFIC", "", ">MOST A SECOND", f"0s to {human(run.virtual_ns)}")
+    for row in run.traffic:
+        points = [point for point in run.traffic_curve if point["traffic"] == row["name"]]
+        broken = "errors" if not row["slo_latency_ns"] else "violations"
+        for what, label in (("ended", "ended"), (broken, broken)):
+            width_s = points[0]["width_ns"] / SECOND if points else 1.0
+            rates = {point["at_ns"]: point[what] / width_s for point in points}
+            most = max(rates.values(), default=0.0)
+            if what == "ended" or most:
+                name = row["name"] if what == "ended" else ""
+                table.add_row(name, label, f"{most:,.4g}", _sparkline(rates, run.virtual_ns))
+    return table
+
+
+def _sparkline(rates: Mapping[int, float], end_ns: int, columns: int = 50) -> str:
+    """The largest value of each part of the run, as a line of blocks."""
+    bars = " ▁▂▃▄▅▆▇█"
+    cells = [0.0] * columns
+    for at_ns, rate in rates.items():
+        index = min(at_ns * columns // max(end_ns, 1), columns - 1)
+        cells[index] = max(cells[index], rate)
+    most = max(cells) or 1.0
+    return "".join(bars[math.ceil(cell / most * (len(bars) - 1))] for cell in cells)
 
 
 def losses_table(run: Run) -> RichTable:
