@@ -17,7 +17,13 @@ from kubesim.cluster.node import NodeAssembly, World, assemble_node
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.controllers import CloudNodeLifecycleController, NodeLifecycleController
-from kubesim.facts import NodeBecameReady, NodeRegistered
+from kubesim.facts import (
+    NodeBecameReady,
+    NodeBooted,
+    NodePartitioned,
+    NodeRegistered,
+    NodeRejoined,
+)
 from kubesim.node.kubelet.registration import register, report_ready
 from kubesim.sim import SimProcess
 from kubesim.sim.distribution import Exponential
@@ -58,6 +64,7 @@ class Fleet:
         self._apiserver = apiserver
         self._client = client
         self._node_lifecycle = node_lifecycle
+        self._boot = config.preset.cloud.boot.distribution
         self._network_ready = config.preset.cloud.network_ready.distribution
         self.pools = {pool.name: pool for pool in config.pools}
         self.nodes: dict[str, NodeAssembly] = {}
@@ -116,6 +123,49 @@ class Fleet:
     def fail(self, node_name: str) -> None:
         """A node goes down at once; its instance stays, broken, and costs money."""
         self._power_off(node_name)
+
+    def reboot(self, node_name: str) -> None:
+        """A node goes down (if it is not down already) and boots again."""
+        self._power_off(node_name)
+        instance = self.instance_of[node_name]
+        boot_ns = self._boot.draw(self._sim.rng(f"reboot/{node_name}"))
+        self._sim.call_in(boot_ns, self._boot_again, node_name, instance)
+
+    def partition(self, node_name: str, for_ns: int) -> None:
+        """A node's kubelet does not reach the API server for a while; everything on it goes on."""
+        assembly = self.nodes[node_name]
+        if node_name in self._silent or assembly.kubelet.cut_off:
+            return
+        last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
+        assembly.kubelet.cut()
+        self._sim.emit(NodePartitioned(node=node_name))
+        self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
+        self._sim.call_in(for_ns, self._rejoin, node_name, assembly)
+
+    def _rejoin(self, node_name: str, assembly: NodeAssembly) -> None:
+        if self.nodes.get(node_name) is not assembly or node_name in self._silent:
+            return
+        self._sim.emit(NodeRejoined(node=node_name))
+        self._node_lifecycle.node_heard(node_name)
+        assembly.kubelet.join()
+
+    def _boot_again(self, node_name: str, instance: str) -> None:
+        if self.instance_of.get(node_name) != instance or node_name not in self._silent:
+            return
+        self._silent.discard(node_name)
+        before = self.nodes[node_name]
+        before.host.network.power_on(node_name)
+        assembly = assemble_node(
+            self._world,
+            config=before.config,
+            index=self._indexes[node_name],
+            client=self._client(before.config),
+            before=before,
+        )
+        self.nodes[node_name] = replace(assembly, since_ns=before.since_ns)
+        self._sim.emit(NodeBooted(node=node_name))
+        self._node_lifecycle.node_heard(node_name)
+        assembly.kubelet.report_boot()
 
     def _existed(self, node: NodeConfig) -> None:
         """The node was there before the run began."""

@@ -56,6 +56,7 @@ class World:
     calls_from: Callable[[str], Calls] | None = None
     outbound_from: Callable[[str], Outbounds] | None = None
     persistent_volumes: dict[str, Directory] = field(default_factory=dict)
+    host_paths: dict[str, dict[str, Directory]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,14 @@ class NodeAssembly:
         self.containerd.power_off()
 
 
-def assemble_node(world: World, *, config: NodeConfig, index: int, client: Client) -> NodeAssembly:
+def assemble_node(
+    world: World,
+    *,
+    config: NodeConfig,
+    index: int,
+    client: Client,
+    before: NodeAssembly | None = None,
+) -> NodeAssembly:
     """Construct a node's components and connect them.
 
     Args:
@@ -132,19 +140,16 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         config: The node.
         index: Its number, from which its addresses follow.
         client: The kubelet's connection to the API server.
+        before: The node before it went down: its disk is the new one's.
     """
     sim, numbers = world.sim, world.preset.containerd
     world.topology.add_node(config.name, config.zone)
-    machine = Machine(
-        sim,
-        cpu_millis=config.capacity["cpu"].milli_value(),
-        memory_bytes=config.capacity["memory"].value(),
-        disk=Disk(sim, capacity_bytes=config.capacity["ephemeral-storage"].value()),
-    )
+    machine = _machine(sim, config, disk=None if before is None else before.machine.disk)
     images = _image_store(numbers, config.cri)
-    content = ContentStore(
-        sim, disk=machine.disk, unpack_ratio_percent=images.unpack_ratio_percent
-    )
+    ratio = images.unpack_ratio_percent
+    content = ContentStore(sim, disk=machine.disk, unpack_ratio_percent=ratio)
+    if before is not None:
+        content = before.containerd.images.content
     services = NodeServices(
         sim=sim, node=config.name, machine=machine, sockets=world.network, content=content
     )
@@ -171,7 +176,16 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
         content=content,
     )
-    kubelet = make_kubelet(world, config=config, index=index, client=client, containerd=containerd)
+    if before is not None:
+        containerd.recover(before.containerd)
+    kubelet = make_kubelet(
+        world,
+        config=config,
+        index=index,
+        client=client,
+        containerd=containerd,
+        started_ns=LONG_AGO_NS if before is None else sim.now,
+    )
     host = Host(sim=sim, numbers=numbers, make_shim=shims.make, network=world.network)
     return NodeAssembly(
         config=config,
@@ -179,7 +193,17 @@ def assemble_node(world: World, *, config: NodeConfig, index: int, client: Clien
         containerd=containerd,
         kubelet=kubelet,
         host=host,
-        strain=Strain(machine),
+        strain=Strain(machine) if before is None else before.strain.after_boot(machine),
+    )
+
+
+def _machine(sim: Sim, config: NodeConfig, *, disk: Disk | None) -> Machine:
+    capacity = config.capacity
+    return Machine(
+        sim,
+        cpu_millis=capacity["cpu"].milli_value(),
+        memory_bytes=capacity["memory"].value(),
+        disk=disk or Disk(sim, capacity_bytes=capacity["ephemeral-storage"].value()),
     )
 
 
@@ -230,6 +254,7 @@ def _kubelet_config(
         volumes=world.preset.kubelet.volumes.distribution,
         settings=config.kubelet,
         persistent_volumes=world.persistent_volumes,
+        host_paths=world.host_paths.setdefault(config.name, {}),
         started_ns=started_ns,
     )
 

@@ -190,6 +190,18 @@ class Simulation:
         if self._exists(node_name):
             self.fleet.fail(node_name)
 
+    def reboot(self, node_name: str) -> None:
+        """A node goes down and boots again."""
+        self.sim.emit(StepTaken(verb="reboot", subject=node_name))
+        if self._exists(node_name):
+            self.fleet.reboot(node_name)
+
+    def partition(self, node_name: str, for_ns: int) -> None:
+        """A node's kubelet does not reach the API server for a while."""
+        self.sim.emit(StepTaken(verb="partition", subject=node_name))
+        if self._exists(node_name):
+            self.fleet.partition(node_name, for_ns)
+
     def add_node(self, pool: str) -> None:
         """Ask the cloud for one more node of a pool."""
         self.sim.emit(StepTaken(verb="add node", subject=pool))
@@ -214,21 +226,12 @@ class Simulation:
 
     def _exists(self, node_name: str) -> bool:
         """Whether there is such a node; a step that names one that there is not is refused."""
-        if node_name in self.nodes:
-            return True
-        message = f'nodes "{node_name}" not found'
-        self.sim.emit(
-            ObjectRefused(
-                kind="Node", namespace="", name=node_name, reason="NotFound", message=message
-            )
-        )
-        return False
+        if node_name not in self.nodes:
+            self._refuse(Node, node_name, "NotFound", f'nodes "{node_name}" not found')
+        return node_name in self.nodes
 
     def cut(self, place: str) -> None:
-        """A place of the network is cut off: nothing moves to it or from it.
-
-        What components say to the API server does not pass through this network.
-        """
+        """A place of the network is cut off; what is said to the API server does not pass there."""
         self.sim.emit(StepTaken(verb="cut", subject=place))
         self.topology.isolate(place)
 

@@ -80,3 +80,24 @@ class NodeFailed(Fact):
     """A node went down: its kubelet, its runtime and everything on it stopped at once."""
 
     node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeBooted(Fact):
+    """A node that was down is up again, with what was on its disk and nothing else."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePartitioned(Fact):
+    """A node's kubelet does not reach the API server any more."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRejoined(Fact):
+    """A node's kubelet reaches the API server again."""
+
+    node: str

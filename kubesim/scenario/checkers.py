@@ -71,6 +71,7 @@ class Checkers:
             facts.ContainerStarted: self._container_started,
             facts.ContainerExited: self._container_exited,
             facts.NodeFailed: self._node_failed,
+            facts.NodeBooted: self._node_booted,
             facts.CriCalled: self._done_on_node,
             facts.ImagePulled: self._image_pulled,
             facts.LayerPulled: self._layer_pulled,
@@ -171,6 +172,9 @@ class Checkers:
 
     def _node_failed(self, _at_ns: int, fact: facts.NodeFailed) -> None:
         self._dark.add(fact.node)
+
+    def _node_booted(self, _at_ns: int, fact: facts.NodeBooted) -> None:
+        self._dark.discard(fact.node)
 
     def _done_on_node(self, at_ns: int, fact: facts.CriCalled | facts.LayerUnpacked) -> None:
         self._began_before(at_ns, fact)

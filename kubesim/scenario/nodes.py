@@ -69,6 +69,8 @@ def step_problems(
     for verb, node in (
         ("drain", step.drain.node if step.drain is not None else None),
         ("failNode", step.fail_node),
+        ("reboot", step.reboot),
+        ("partition", step.partition.node if step.partition is not None else None),
         ("removeNode", step.remove_node),
         ("interruptNode", step.interrupt_node),
         ("fillDisk", step.fill_disk),

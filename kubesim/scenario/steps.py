@@ -10,6 +10,7 @@ from kubesim.api.scheme import SCHEME
 from kubesim.cluster import DrainOptions, Simulation
 from kubesim.manifests import Manifest
 from kubesim.scenario.format import Drain, MemoryHog, Step, Target
+from kubesim.scenario.format.timeline import Partition
 
 SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
     "Deployment": Deployment,
@@ -57,6 +58,14 @@ def _drain(simulation: Simulation, drain: Drain, _: Sequence[Manifest]) -> None:
 
 def _fail_node(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
     simulation.fail_node(node)
+
+
+def _reboot(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
+    simulation.reboot(node)
+
+
+def _partition(simulation: Simulation, step: Partition, _: Sequence[Manifest]) -> None:
+    simulation.partition(step.node, step.for_)
 
 
 def _add_node(simulation: Simulation, pool: str, _: Sequence[Manifest]) -> None:
@@ -109,6 +118,8 @@ VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "scale": _scale,
     "drain": _drain,
     "fail_node": _fail_node,
+    "reboot": _reboot,
+    "partition": _partition,
     "add_node": _add_node,
     "remove_node": _remove_node,
     "interrupt_node": _interrupt_node,

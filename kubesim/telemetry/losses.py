@@ -49,6 +49,7 @@ class Losses:
         self._ended_ns: dict[str, int] = {}
         self._readers: dict[type[Fact], Callable[[int, Any], None]] = {
             facts.PodBound: self._pod_bound,
+            facts.NodeBooted: lambda _, fact: self._down.discard(fact.node),
             facts.NodeFailed: lambda _, fact: self._down.add(fact.node),
             facts.ContainerStarted: self._container_started,
             facts.ContainerExited: self._container_exited,

@@ -2,7 +2,8 @@
 
 Mirrors: staging/src/k8s.io/client-go/rest/request.go (the throttle, then the call).
 Departs: the way there and back is one delay, spent before the commit; a list is read from an
-informer's cache, so it is not modelled as a call.
+informer's cache, so it is not modelled as a call. A client that is cut off goes on asking and is
+answered as soon as it is joined again, without the back-off of upstream's retries.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kubesim.api.metav1 import KubeObject
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client.flowcontrol import TokenBucket
 from kubesim.controlplane.client.informer import Informer, InformerFactory
-from kubesim.sim import Sim, SimProcess
+from kubesim.sim import Event, Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 
 K = TypeVar("K", bound=KubeObject)
@@ -70,6 +71,7 @@ class Client:
         self._limiter = TokenBucket(qps=config.qps, burst=config.burst)
         self._rng = sim.rng(f"{component}/client")
         self._stopped = False
+        self._cut: Event | None = None
         self.informers = informers or InformerFactory(
             sim, apiserver=apiserver, component=component, latency=config.watch_latency
         )
@@ -82,6 +84,19 @@ class Client:
         """The component is gone: its watches are closed, and what it still asks for goes nowhere."""
         self._stopped = True
         self.informers.stop()
+
+    def cut(self) -> None:
+        """The server is out of reach: what is asked for waits, and nothing is heard of."""
+        if self._cut is None:
+            self._cut = self._sim.event()
+            self.informers.hold()
+
+    def join(self) -> None:
+        """The server is reached again."""
+        if self._cut is not None:
+            self._cut.succeed()
+            self._cut = None
+            self.informers.release()
 
     def get(self, kind: type[K], key: str) -> SimProcess[K]:
         """Read one object from the server itself."""
@@ -162,6 +177,8 @@ class Client:
     def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
         wait_ns = self.take_token()
         yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))
+        while self._cut is not None:
+            yield self._cut  # asked again until somebody answers
         if self._stopped:
             yield self._sim.event()  # never: nobody is there to send it or to hear the answer
         return commit()

@@ -62,6 +62,7 @@ class Informer(Generic[K]):
         self._last_arrival_ns = 0
         self._last_revision = 0
         self._stopped = False
+        self._held: list[WatchEvent] | None = None
         self._watch = apiserver.watch(kind, self._send, node_name=node_name)
         for obj in apiserver.list(kind):
             if node_name is None or getattr(obj, "spec").node_name == node_name:  # noqa: B009
@@ -110,8 +111,21 @@ class Informer(Generic[K]):
         self._last_arrival_ns = arrival_ns
         self._sim.call_in(arrival_ns - self._sim.now, self._receive, event)
 
+    def hold(self) -> None:
+        """Nothing arrives any more; it waits."""
+        self._held = []
+
+    def release(self) -> None:
+        """What waited arrives, in its order."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self._receive(event)
+
     def _receive(self, event: WatchEvent) -> None:
         if self._stopped:
+            return
+        if self._held is not None:
+            self._held.append(event)
             return
         assert event.revision > self._last_revision or event.type is EventType.ADDED, event
         self._last_revision = max(self._last_revision, event.revision)
@@ -184,6 +198,16 @@ class InformerFactory:
             self._informers[kind, node_name] = cast("Informer[KubeObject]", made)
             return made
         return cast("Informer[K]", known)
+
+    def hold(self) -> None:
+        """Let nothing arrive."""
+        for informer in self._informers.values():
+            informer.hold()
+
+    def release(self) -> None:
+        """Let everything arrive that waited."""
+        for informer in self._informers.values():
+            informer.release()
 
     def stop(self) -> None:
         """Close every watch."""

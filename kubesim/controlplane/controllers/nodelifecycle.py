@@ -7,7 +7,8 @@ silent: from the instant of the last renewal on the lease's grid and the monitor
 A node that registers is not ready and tainted so; the taint goes when it is ready.
 
 Mirrors: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
-Departs: a silent node does not come back yet; the rate limits of large outages are not modelled.
+Departs: the taints of a node that comes back go as soon as its Ready condition is seen; the rate limits
+of large outages are not modelled.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ MONITOR_PERIOD_NS = 5 * SECOND
 MONITOR_GRACE_PERIOD_NS = 50 * SECOND
 TAINT_NOT_READY = "node.kubernetes.io/not-ready"
 TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
+TAINTS = (TAINT_NOT_READY, TAINT_UNREACHABLE)
 
 
 class NodeLifecycleController:
@@ -34,6 +36,7 @@ class NodeLifecycleController:
         self._sim = sim
         self._client = client
         self._recorder = Recorder(sim, component="node-controller")
+        self._silences: dict[str, int] = {}  # a silence that is over has another number
         self._nodes = client.informer(Node)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_NODE, node_names)
@@ -45,7 +48,13 @@ class NodeLifecycleController:
         # A period begins when the look before has ended, so ten of them are a little more than the
         # grace period, and the tenth look after the one that saw the renewal is the one that acts.
         noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS
-        self._sim.call_in(max(0, noticed_ns - self._sim.now), self._start_marking, node_name)
+        silence = self._silences[node_name] = self._silences.get(node_name, 0) + 1
+        delay_ns = max(0, noticed_ns - self._sim.now)
+        self._sim.call_in(delay_ns, self._start_marking, node_name, silence)
+
+    def node_heard(self, node_name: str) -> None:
+        """A node renews its lease again."""
+        self._silences[node_name] = self._silences.get(node_name, 0) + 1
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
         if new is not None and _is_ready(new) and _has_not_ready_taint(new):
@@ -56,8 +65,9 @@ class NodeLifecycleController:
         with contextlib.suppress(NotFound):
             yield from self._client.patch(Node, node_name, _without_not_ready_taint)
 
-    def _start_marking(self, node_name: str) -> None:
-        self._sim.process(self._mark(node_name))
+    def _start_marking(self, node_name: str, silence: int) -> None:
+        if self._silences[node_name] == silence:
+            self._sim.process(self._mark(node_name))
 
     def _mark(self, node_name: str) -> SimProcess[None]:
         wall_ns = self._sim.wall_ns
@@ -93,13 +103,13 @@ def _is_ready(node: Node) -> bool:
 
 
 def _has_not_ready_taint(node: Node) -> bool:
-    return any(taint.key == TAINT_NOT_READY for taint in node.spec.taints)
+    return any(taint.key in TAINTS for taint in node.spec.taints)
 
 
 def _without_not_ready_taint(node: Node) -> Node:
     if not _is_ready(node):
         return node
-    taints = tuple(taint for taint in node.spec.taints if taint.key != TAINT_NOT_READY)
+    taints = tuple(taint for taint in node.spec.taints if taint.key not in TAINTS)
     return node.replace(spec=node.spec.replace(taints=taints))
 
 

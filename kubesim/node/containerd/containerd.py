@@ -48,6 +48,8 @@ from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
 
+UNKNOWN_EXIT_CODE = 255  # unknownExitCode
+
 
 class Containerd(ExecServer):
     """One node's container runtime; implements CRI's RuntimeService and ImageService.
@@ -82,6 +84,7 @@ class Containerd(ExecServer):
         self._containers: dict[str, Container] = {}
         self._pods: dict[str, list[str]] = {}
         self._listeners: list[PodListener] = []
+        self._cut_off: list[Container] = []
         self._stats = StatsReader(self._sim)
         self._calls = CallLog(self._sim, services.node)
         self.images = ImageStore(
@@ -272,8 +275,32 @@ class Containerd(ExecServer):
         """The machine is gone: every process ends at once, and nobody is told."""
         self._calls.off = True
         self.images.power_off()
+        running = ContainerState.RUNNING
+        self._cut_off = [c for c in self._containers.values() if c.status.state is running]
         for container in self._containers.values():
             container.task.kill(SIGKILL)
+
+    def recover(self, before: Containerd) -> None:
+        """Start after the machine did: what the runtime before this one had on its disk is here.
+
+        What ran then has ended, nobody knows how: exit code 255, reason Unknown.
+        """
+        self.images.recover(before.images)
+        self._serial = before._serial
+        self._sandboxes, self._containers = before._sandboxes, before._containers
+        self._pods = before._pods
+        for container in before._cut_off:
+            container.status = replace(
+                container.status,
+                finished_at=self._sim.now,
+                exit_code=UNKNOWN_EXIT_CODE,
+                reason="Unknown",
+                message="",
+            )
+        for sandbox in self._sandboxes.values():
+            if sandbox.status.state is PodSandboxState.READY:
+                sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
+                self._cni.delete(sandbox.status.ip)
 
     def _run_pod_sandbox(self, config: PodSandboxConfig, handler: str) -> SimProcess[str]:
         shim = self._runtimes.get(handler or self._config.cri.default_runtime_name)

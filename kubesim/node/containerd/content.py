@@ -109,7 +109,16 @@ class ContentStore:
         for kind in (self.blobs, self.snapshots):
             for key in [key for key, each in kind.items() if each is stored]:
                 del kind[key]
-        self._disk.free(stored.size_bytes)
+                self._disk.free(stored.size_bytes)
+
+    def recover(self) -> None:
+        """After a loss of power: what is not whole is thrown away, and what shims kept, too."""
+        for stored in (*self.blobs.values(), *self.snapshots.values()):
+            if not stored.there:
+                self.abandon(stored)
+        self._disk.free(sum(self._labelled.values()))
+        self._labelled.clear()
+        self._dropped.clear()
 
     def attach(self, digest: str, size_bytes: int) -> None:
         """More content that lives as long as a blob does; none where there is no room for it."""

@@ -107,6 +107,11 @@ class ImageStore:
         """The machine is gone: what was on its way never arrives."""
         self._down = True
 
+    def recover(self, before: ImageStore) -> None:
+        """Have what another store had on the same disk; what was on its way is not whole."""
+        self._images.update(before._images)
+        self.content.recover()
+
     def arrived(self, image: Image) -> SimProcess[None]:
         """Wait until what a container of it needs to start is here."""
         for layer in image.layers:

@@ -27,12 +27,14 @@ from kubesim.api.corev1 import (
     Taint,
 )
 from kubesim.api.frozenmap import FrozenMap
+from kubesim.api.labels import required_node_affinity_matches
 from kubesim.api.metav1 import ConditionStatus, ObjectMeta
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.facts import NodeFailed, StartupPhaseEnded
 from kubesim.node.cri.services import ImageService, RuntimeService
+from kubesim.node.kubelet.admission import MISMATCH, REJECTED, fits
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.context import WorkerContext
 from kubesim.node.kubelet.imagegc import ImageGCManager
@@ -41,7 +43,8 @@ from kubesim.node.kubelet.lifecycle import Killer
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
 from kubesim.node.kubelet.pod_worker import PodWorker
 from kubesim.node.kubelet.prober import Asker, PodConnections, ProberContext
-from kubesim.node.kubelet.status import is_ready
+from kubesim.node.kubelet.registration import report_alive
+from kubesim.node.kubelet.status import Ending, is_ready, rejected
 from kubesim.node.kubelet.status_manager import StatusManager
 from kubesim.node.kubelet.volumes import VolumeHost
 from kubesim.sim import Sim, SimProcess
@@ -68,6 +71,7 @@ class KubeletConfig:
         settings: KubeletConfiguration.
         volumes: Admission, cgroup and mounts of a pod.
         persistent_volumes: The contents of volumes that outlive nodes, shared by all of them.
+        host_paths: The node's own directories that pods have mounted.
         started_ns: When the kubelet started; by default long before the run began.
     """
 
@@ -82,6 +86,7 @@ class KubeletConfig:
     settings: KubeletConfiguration = field(default_factory=KubeletConfiguration)
     started_ns: int = -DAY
     persistent_volumes: dict[str, Directory] = field(default_factory=dict)
+    host_paths: dict[str, Directory] = field(default_factory=dict)
 
 
 class Kubelet:
@@ -117,6 +122,8 @@ class Kubelet:
         self._ready_seen_ns: dict[str, int] = {}
         self._image_report_due = False
         self._failed_at_ns: int | None = None
+        self._cut_off = False
+        self._refused: dict[str, None] = {}
         self._lease_offset_ns = rng.uniform(0, config.settings.lease_renew_period_ns)
         self._runtime_classes = client.informer(RuntimeClass)
         self._pleg = PLEG(
@@ -146,14 +153,13 @@ class Kubelet:
             asker=asker,
             probes=self._probe_context(asker),
             killer=Killer(sim, runtime=runtime, recorder=self._recorder, asker=asker),
-            volume_host=VolumeHost(client, persistent=config.persistent_volumes),
+            volume_host=self._volume_host(),
         )
-        disk = config.capacity.get("ephemeral-storage")
         self._image_gc = ImageGCManager(
             sim,
             images=images,
             config=config.settings,
-            capacity_bytes=0 if disk is None else disk.value(),
+            capacity_bytes=_amount(config.capacity, "ephemeral-storage"),
             in_use=lambda: frozenset(
                 status.image_ref
                 for uid in self._workers
@@ -162,6 +168,7 @@ class Kubelet:
             failed=lambda reason, message: self._recorder.warning(self.node(), reason, message),
             removed=self._report_images_later,
         )
+        self._registered = self.node()
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
@@ -172,6 +179,13 @@ class Kubelet:
             client=self._client,
             committed=self._status_committed,
             reported=self._status_reported,
+        )
+
+    def _volume_host(self) -> VolumeHost:
+        return VolumeHost(
+            self._client,
+            persistent=self._config.persistent_volumes,
+            host_paths=self._config.host_paths,
         )
 
     def _probe_context(self, asker: Asker) -> ProberContext:
@@ -217,6 +231,32 @@ class Kubelet:
         period_ns = self._config.settings.lease_renew_period_ns
         return until_ns - (until_ns - self._lease_offset_ns) % period_ns
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it does not reach the API server."""
+        return self._cut_off
+
+    def cut(self) -> None:
+        """The API server is out of reach: everything here goes on, nobody is told."""
+        self._cut_off = True
+        self._client.cut()
+
+    def join(self) -> None:
+        """The API server is reached again: it hears of everything, and this kubelet of it."""
+        self._cut_off = False
+        for worker in self._workers.values():
+            worker.report_again()
+        self._client.join()
+        self._sim.process(report_alive(self._client, self.node()))
+
+    def report_boot(self) -> None:
+        """The machine has booted again."""
+        node = self.node()
+        name, boot_id = node.name, f"{node.name}-{self._sim.now}"
+        message = f"Node {name} has been rebooted, boot id: {boot_id}"
+        self._recorder.warning(node, "Rebooted", message)
+        self._sim.process(report_alive(self._client, node, boot_id=boot_id))
+
     def power_off(self) -> None:
         """The node is gone: everything stops at once and nobody is told."""
         self._failed_at_ns = self._sim.now
@@ -231,14 +271,42 @@ class Kubelet:
         assert pod is not None
         worker = self._workers.get(pod.uid)
         if new is None:
+            self._refused.pop(pod.uid, None)
             # The kubelet itself deletes the object last; whoever did it before meant it by force.
             if worker is not None:
                 worker.update(pod, removed=True)
         elif worker is not None:
             worker.update(new)
-        elif new.status.phase not in ("Succeeded", "Failed"):
-            uid = new.uid
-            self._workers[uid] = PodWorker(self._context, pod=new, finished=self._finished)
+        elif new.status.phase not in ("Succeeded", "Failed") and new.uid not in self._refused:
+            self._add(new)
+
+    def _add(self, pod: Pod) -> None:
+        """A pod that is new here, or was here before the machine went down."""
+        if self._pleg.prime(pod.uid):
+            self._running_seen_ns[pod.uid] = self._ready_seen_ns[pod.uid] = -1
+        elif pod.metadata.deletion_timestamp is None:
+            others = (worker.pod for worker in self._workers.values() if not worker.is_over)
+            refused = fits(pod, others, self._config.allocatable)
+            if refused is not None:
+                self._reject(pod, refused)
+                return
+            if not required_node_affinity_matches(pod.spec, self._registered):
+                # Somebody may have labelled the node since: only the API server knows.
+                self._sim.process(self._add_if_it_matches(pod))
+                return
+        self._workers[pod.uid] = PodWorker(self._context, pod=pod, finished=self._finished)
+
+    def _add_if_it_matches(self, pod: Pod) -> SimProcess[None]:
+        node = yield from self._client.get(Node, self._config.node_name)
+        if not required_node_affinity_matches(pod.spec, node):
+            self._reject(pod, MISMATCH)
+        elif self._failed_at_ns is None and pod.uid not in self._workers:
+            self._workers[pod.uid] = PodWorker(self._context, pod=pod, finished=self._finished)
+
+    def _reject(self, pod: Pod, why: Ending) -> None:
+        self._refused[pod.uid] = None
+        self._recorder.warning(pod, why.reason, why.message.removeprefix(REJECTED))
+        self._context.statuses.report(pod, rejected(pod, why))
 
     def _relisted(self, pod_uid: str) -> None:
         worker = self._workers.get(pod_uid)

@@ -59,6 +59,13 @@ class PLEG:
         """A pod's containers as the last relist saw them, oldest first."""
         return self._cache.get(pod_uid, ())
 
+    def prime(self, pod_uid: str) -> bool:
+        """Look at a pod now, before the first relist; whether the runtime knows anything of it."""
+        found = self._list_containers(pod_uid)
+        if found:
+            self._cache[pod_uid] = found
+        return bool(found)
+
     def forget(self, pod_uid: str) -> None:
         """A pod is gone from the node."""
         self._cache.pop(pod_uid, None)

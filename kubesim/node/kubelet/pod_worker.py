@@ -75,6 +75,8 @@ class PodWorker:
         self._over = False
         self._sandbox_ready = False
         self._terminated = False
+        self._ended = False
+        self._known = bool(context.runtime.list_containers(pod.uid))
         self._reported: PodStatus | None = None
         self._process = self._sim.process(self._run())
 
@@ -96,6 +98,17 @@ class PodWorker:
         if not self._terminating and self._ending is None and self._living:
             self._ending = ending
             self._process.interrupt()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the pod runs or will."""
+        return self._terminated or self._over or self._ended
+
+    def report_again(self) -> None:
+        """Whatever the API server was told before, tell it how the pod is."""
+        self._context.statuses.forget(self.pod.uid)
+        if self._living and self._reported is not None:
+            self._context.statuses.report(self.pod, self._reported)
 
     def kick(self) -> None:
         """There is a reason to look again."""
@@ -177,6 +190,7 @@ class PodWorker:
             if not self._kicked:
                 yield from self._sleep()
         self._prober.stop()
+        self._ended = True
         # It ended by itself: the sandbox goes, the object stays until somebody deletes it.
         self._sandbox_ready = False
         yield from self._context.runtime.stop_pod_sandbox(self._sandbox_id)
@@ -355,6 +369,8 @@ class PodWorker:
         )
 
     def _phase_ended(self, phase: str, began_ns: int, container: str = "") -> None:
+        if self._known:
+            return  # not its first start
         pod = self.pod
         self._sim.emit(
             StartupPhaseEnded(

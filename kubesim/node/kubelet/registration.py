@@ -64,6 +64,22 @@ def register(client: Client, node: Node, wall_ns: int) -> SimProcess[None]:
     )
 
 
+def report_alive(client: Client, node: Node, *, boot_id: str = "") -> SimProcess[None]:
+    """Say again how the node is: after a boot, or when nobody was told for a while."""
+
+    def alive(stored: Node) -> Node:
+        info = stored.status.node_info
+        if boot_id and info is not None:
+            info = info.replace(boot_id=boot_id)
+        conditions = node.status.conditions
+        return stored.replace(status=stored.status.replace(conditions=conditions, node_info=info))
+
+    try:
+        yield from client.patch(Node, node.name, alive, status=True)
+    except NotFound:
+        return
+
+
 def report_ready(sim: Sim, client: Client, name: str) -> SimProcess[bool]:
     """Say that the node is ready; whether it still was there."""
     try:

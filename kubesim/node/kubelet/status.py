@@ -99,6 +99,11 @@ def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
     return status.replace(conditions=_conditions(pod, status, seen))
 
 
+def rejected(pod: Pod, why: Ending) -> PodStatus:
+    """The status of a pod that was never let in."""
+    return pod.status.replace(phase="Failed", reason=why.reason, message=why.message)
+
+
 def is_ready(status: PodStatus) -> bool:
     """Whether a status says that the pod is ready."""
     condition = get_pod_condition(status, "Ready")

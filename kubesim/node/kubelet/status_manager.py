@@ -55,6 +55,10 @@ class StatusManager:
             self._idle[uid] = self._sim.event()
             self._sim.process(self._send(uid))
 
+    def forget(self, uid: str) -> None:
+        """What the API server has may be another one by now: report the next status anyway."""
+        self._sent.pop(uid, None)
+
     def delete(self, pod: Pod) -> SimProcess[None]:
         """When everything is reported, delete the pod's object: it has ended on this node."""
         uid = pod.uid

@@ -22,6 +22,12 @@ class Strain:
         self._disk_bytes = 0
         self._processes: list[Process] = []
 
+    def after_boot(self, machine: Machine) -> Strain:
+        """The same on the machine after a boot: the disk is as full, the daemons are gone."""
+        strain = Strain(machine)
+        strain._disk_bytes = self._disk_bytes
+        return strain
+
     def fill_disk(self) -> None:
         """Take all the space that is left."""
         disk = self._machine.disk

@@ -62,6 +62,18 @@ class MemoryHog(ScenarioModel):
     memory: ScenarioQuantity
 
 
+class Partition(ScenarioModel):
+    """A node that is cut off from the API server.
+
+    Attributes:
+        node: The node.
+        for: For how long.
+    """
+
+    node: str
+    for_: Span = Field(alias="for", gt=0)
+
+
 class Step(ScenarioModel):
     """Something that happens at a time; exactly one of the verbs.
 
@@ -72,6 +84,8 @@ class Step(ScenarioModel):
         scale: A workload to scale.
         drain: A node to cordon and to empty, its pods' disruption budgets permitting.
         fail_node: A node that goes down and stays down.
+        reboot: A node that goes down and boots again.
+        partition: A node whose kubelet does not reach the API server for a while.
         add_node: A pool that gets one more node, from the cloud.
         remove_node: A node whose instance is ended at the cloud.
         interrupt_node: A spot node that the cloud takes back, two minutes after it said so.
@@ -93,6 +107,8 @@ class Step(ScenarioModel):
         Drain | None, BeforeValidator(_by_name, json_schema_input_type=Drain | str | None)
     ] = None
     fail_node: str | None = None
+    reboot: str | None = None
+    partition: Partition | None = None
     add_node: str | None = None
     remove_node: str | None = None
     interrupt_node: str | None = None

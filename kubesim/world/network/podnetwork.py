@@ -85,6 +85,12 @@ class PodNetwork:
         """Nothing on that node answers any more, not even by a refusal."""
         self._dark.add(node)
 
+    def power_on(self, node: str) -> None:
+        """The node is up again; nobody listens on it yet."""
+        self._dark.discard(node)
+        for key in [key for key in self._ghosts if self._node_of.get(key[0]) == node]:
+            del self._ghosts[key]
+
     def listen(self, ip: str, port: int, handler: Handler) -> bool:
         """Open a socket; False when somebody listens there already."""
         self._ports.setdefault(ip, {})[port] = None

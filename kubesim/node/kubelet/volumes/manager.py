@@ -23,12 +23,19 @@ class VolumeHost:
     Args:
         client: The kubelet's connection, for claims and for news.
         persistent: The volumes that outlive nodes, by name; whoever asks first makes one.
+        host_paths: The node's own directories, which outlive a boot.
     """
 
-    def __init__(self, client: Client, *, persistent: dict[str, Directory]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        persistent: dict[str, Directory],
+        host_paths: dict[str, Directory],
+    ) -> None:
         self._client = client
         self._persistent = persistent
-        self._host_paths: dict[str, Directory] = {}
+        self._host_paths = host_paths
         self._listeners: dict[str, Listener] = {}
         self._watched = False
 
