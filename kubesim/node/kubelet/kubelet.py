@@ -138,9 +138,7 @@ class Kubelet:
             node=config.node_name,
             host_ip=config.node_ip,
             runtime=runtime,
-            images=ImageManager(
-                sim, images=images, recorder=self._recorder, config=config.settings
-            ),
+            images=self._image_manager(),
             statuses=self._status_manager(),
             recorder=self._recorder,
             rng=rng,
@@ -179,6 +177,14 @@ class Kubelet:
             client=self._client,
             committed=self._status_committed,
             reported=self._status_reported,
+        )
+
+    def _image_manager(self) -> ImageManager:
+        return ImageManager(
+            self._sim,
+            images=self._images,
+            recorder=self._recorder,
+            config=self._config.settings,
         )
 
     def _volume_host(self) -> VolumeHost:
