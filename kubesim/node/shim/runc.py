@@ -15,6 +15,7 @@ from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
     SIGKILL,
+    SIGTERM,
     ExitStatus,
     NodeServices,
     ShimError,
@@ -176,7 +177,10 @@ class RuncTask:
 
     def _wind_up(self) -> None:
         delay_ns = self._runtime.stop.draw(self._rng)
-        self._services.sim.call_in(delay_ns, self._end, 0)
+        # A server that is asked to stop has done its work; a program that should have run on has not.
+        cut_short = self._program.run_time is not None and not self._program.finishes
+        code = EXIT_SIGNAL_BASE + SIGTERM if cut_short else 0
+        self._services.sim.call_in(delay_ns, self._end, code)
 
     def execute(self, command: tuple[str, ...]) -> SimProcess[int]:
         """Start a command beside the program; how it ends is as the program is.
