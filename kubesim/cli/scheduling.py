@@ -23,7 +23,7 @@ from kubesim.cluster.admitting import admitted
 from kubesim.cluster.plugins import set_up
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.explain import described, shown, verdict, verdict_lines
-from kubesim.controlplane.scheduler.oneshot import OneShot, Outcome, largest_first
+from kubesim.controlplane.scheduler.oneshot import OneShot, largest_first
 from kubesim.controlplane.scheduler.schedule_one import Attempt
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.manifests import (
@@ -128,13 +128,13 @@ def _files(  # the options of the verb
             registry=setup.registry,
             observe=observe if explain else None,
         )
-        return Placement(how, run.run(), attempts)
+        return Placement(how, run, attempts)
 
     try:
         placement = _in_order(order, place, result.objects)
     except InputError as error:
         raise _in_document(error, document) from None
-    outcome = placement.outcome
+    outcome = placement.run.outcome()
     final = {obj.key: outcome.final[obj.key] for obj in result.objects if isinstance(obj, Pod)}
     for key, message in result.rejected.items():
         final[key] = {"state": "refused", "reason": "Forbidden", "message": message}
@@ -154,7 +154,7 @@ class Placement:
     """One way of placing all pods."""
 
     order: PodOrder
-    outcome: Outcome
+    run: OneShot
     attempts: list[dict[str, Any]]
 
 
@@ -167,16 +167,31 @@ def _in_order(
     find no room in the order of the file, the largest go first; what places more pods is the answer
     to whether they fit. Pods of a dump carry the time at which they arrived, and keep their turn.
     """
+    given = place(PodOrder.SIZE if order is PodOrder.SIZE else PodOrder.GIVEN)
     if order is not PodOrder.AUTO:
-        return place(order)
-    given = place(PodOrder.GIVEN)
-    pending = {k for k, state in given.outcome.final.items() if state["state"] == "pending"}
-    arrived = any(p.metadata.creation_timestamp is not None for p in objects if p.key in pending)
-    if not pending or arrived:
+        given.run.settle()
+        return given
+    if given.run.settle(until_refused=True) or any(_has_arrived(obj) for obj in objects):
+        given.run.settle()
         return given
     by_size = place(PodOrder.SIZE)
-    more = len(by_size.outcome.bind_order) > len(given.outcome.bind_order)
-    return by_size if more and by_size.outcome.deleted == given.outcome.deleted else given
+    by_size.run.settle()
+    first = by_size.run.outcome()
+    if all(state["state"] != "pending" for state in first.final.values()) and not first.deleted:
+        return by_size
+    given.run.settle()
+    second = given.run.outcome()
+    more = len(first.bind_order) > len(second.bind_order)
+    return by_size if more and first.deleted == second.deleted else given
+
+
+def _has_arrived(obj: KubeObject) -> bool:
+    """It is a pod that waits in some cluster since a known time."""
+    return (
+        isinstance(obj, Pod)
+        and not obj.spec.node_name
+        and obj.metadata.creation_timestamp is not None
+    )
 
 
 def _read(file: str) -> list[Document]:

@@ -149,16 +149,25 @@ class OneShot:
         """Time passes; never backwards."""
         self._now_ns = max(self._now_ns, START_TIME_NS + at_ns)
 
-    def settle(self) -> None:
-        """Try the pods that wait until nothing changes any more."""
+    def settle(self, *, until_refused: bool = False) -> bool:
+        """Try the pods that wait until nothing changes any more.
+
+        Args:
+            until_refused: Stop when the first pod finds no node; it can be gone on with later.
+
+        Returns:
+            Whether it came to the end.
+        """
         gave_up = False
         while True:
             item = self._queue.pop()
             if item is not None:
                 self._now_ns += MILLISECOND
                 self._try(item)
+                if until_refused and item.info.uid in self._last:
+                    return False
             elif gave_up or not self._give_up_waiting():
-                break
+                return True
             else:
                 gave_up = True
 
