@@ -14,17 +14,15 @@ from typing import Any
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
-from kubesim.cluster.apply import merged, with_namespace
+from kubesim.cluster.autoscalers import NO_LIMITS, Autoscalers
 from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
-from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions, cordoned, evict, pods_to_evict
+from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
-from kubesim.cluster.karpentercloud import KarpenterCloud
-from kubesim.cluster.metrics import MetricsPipeline
+from kubesim.cluster.kubectl import KUBECTL_LIMITS, Kubectl
 from kubesim.cluster.network import topology_of
 from kubesim.cluster.node import NodeAssembly, World
-from kubesim.cluster.nodegroups import PoolGroup
 from kubesim.cluster.requests import Requests
 from kubesim.cluster.shims import known_handlers
 from kubesim.cluster.spinkube import (
@@ -35,21 +33,16 @@ from kubesim.cluster.spinkube import (
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.admission.webhook import Webhook
 from kubesim.controlplane.apiserver.server import APIServer
-from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
-from kubesim.controlplane.autoscaler.karpenter import Karpenter
-from kubesim.controlplane.autoscaling.hpa import HorizontalController
 from kubesim.controlplane.autoscaling.keda import KEDA_WEBHOOKS
 from kubesim.controlplane.client import (
-    AlreadyExists,
     Client,
     ClientConfig,
     Controller,
-    StatusError,
 )
 from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
-from kubesim.facts import ObjectRefused, RunStarted, StepTaken
+from kubesim.facts import RunStarted, StepTaken
 from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import LinuxProgram, WasmProgram
@@ -64,11 +57,6 @@ INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease"
 # Client-side limits of the real components: requests a second and burst.
 KCM_LIMITS = (20.0, 30)
 SCHEDULER_LIMITS = (50.0, 100)
-CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
-KARPENTER_LIMITS = (200.0, 300)
-KUBECTL_LIMITS = (50.0, 300)
-NO_LIMITS = (0.0, 0)
-KEDA_LIMITS = (20.0, 30)  # --kube-api-qps, --kube-api-burst
 
 
 class Simulation:
@@ -109,7 +97,11 @@ class Simulation:
             topology=self.topology,
             configs=config.registries,
         )
-        self._user = self._client("kubectl", KUBECTL_LIMITS)
+        self._kubectl = Kubectl(
+            self.sim,
+            client=self._client("kubectl", KUBECTL_LIMITS),
+            pods=lambda: self.apiserver.list(Pod),
+        )
         self._requests = Requests(
             self.sim,
             network=self._network,
@@ -157,32 +149,24 @@ class Simulation:
     def apply(self, objects: Sequence[KubeObject], *, what: str) -> None:
         """Begin to create or update objects, one after another, as ``kubectl apply -f`` does."""
         self.sim.emit(StepTaken(verb="apply", subject=what))
-        self.sim.process(self._apply(objects))
+        self._kubectl.apply(objects)
 
     def delete(self, kind: type[KubeObject], key: str) -> None:
         """Begin to delete an object, as ``kubectl delete`` does."""
         self.sim.emit(StepTaken(verb="delete", subject=f"{kind.__name__}/{key}"))
-        self.sim.process(
-            self._refusable(
-                self._user.delete(kind, key, propagation_policy="Background"), kind, key
-            )
-        )
+        self._kubectl.delete(kind, key)
 
     def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
         """Begin to set a workload's number of replicas, as ``kubectl scale`` does."""
         self.sim.emit(
             StepTaken(verb="scale", subject=f"{kind.__name__}/{key} to {replicas} replicas")
         )
-
-        def change(obj: Any) -> Any:
-            return obj.replace(spec=obj.spec.replace(replicas=replicas))
-
-        self.sim.process(self._refusable(self._user.patch(kind, key, change), kind, key))
+        self._kubectl.scale(kind, key, replicas)
 
     def drain(self, node_name: str, options: DrainOptions = DEFAULT_DRAIN) -> None:
         """Begin to cordon a node and to evict its pods, as ``kubectl drain`` does."""
         self.sim.emit(StepTaken(verb="drain", subject=node_name))
-        self.sim.process(self._refusable(self._drain(node_name, options), Node, node_name))
+        self._kubectl.drain(node_name, options)
 
     def fail_node(self, node_name: str) -> None:
         """A node goes down at once and stays down."""
@@ -227,7 +211,7 @@ class Simulation:
     def _exists(self, node_name: str) -> bool:
         """Whether there is such a node; a step that names one that there is not is refused."""
         if node_name not in self.nodes:
-            self._refuse(Node, node_name, "NotFound", f'nodes "{node_name}" not found')
+            self._kubectl.refuse(Node, node_name, "NotFound", f'nodes "{node_name}" not found')
         return node_name in self.nodes
 
     def cut(self, place: str) -> None:
@@ -372,109 +356,17 @@ class Simulation:
         return self._client(f"kubelet/{node.name}", limits)
 
     def _start_autoscalers(self) -> None:
-        """What makes and removes pods and nodes with the load."""
-        self._metrics = MetricsPipeline(
+        self.autoscalers = Autoscalers(
             self.sim,
-            client=lambda name: self._client(name, NO_LIMITS),
-            nodes=lambda: self.nodes,
+            config=self.config,
+            fleet=self.fleet,
             meters=self._requests.meters,
-            at_work=self.config.metrics_server,
+            client=self._client,
+            controller_client=self._controller_client,
         )
-        if self.config.keda:
-            self._metrics.install_keda(self._client("keda-operator", KEDA_LIMITS))
-        client = self._controller_client("horizontal-pod-autoscaler-controller")
-        self._metrics.follow(client)
-        HorizontalController(
-            self.sim,
-            client=client,
-            metrics=self._metrics.client,
-            config=self.config.horizontal_pod_autoscaler,
-        )
-        config, options = self.config, self.config.cluster_autoscaler
-        if options is not None:
-            self._cluster_autoscaler = ClusterAutoscaler(
-                self.sim,
-                client=self._client("cluster-autoscaler", CLUSTER_AUTOSCALER_LIMITS),
-                groups=[
-                    PoolGroup(self.fleet, pool)
-                    for pool in config.pools
-                    if pool.max_size is not None
-                ],
-                options=options,
-                scheduler=config.scheduler.config,
-                registry=config.scheduler.registry,
-            )
-
-        if config.karpenter is not None:
-            self._karpenter = Karpenter(
-                self.sim,
-                client=self._client("karpenter", KARPENTER_LIMITS),
-                cloud=KarpenterCloud(self.fleet, config.karpenter),
-                scheduler=config.scheduler.config,
-                registry=config.scheduler.registry,
-            )
 
     def _start_traffic(self) -> None:
         self._requests.start(self.config.traffic)
-
-    def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
-        for manifest in objects:
-            obj = with_namespace(manifest)
-            yield from self._refusable(self._create_or_patch(obj), type(obj), obj.key)
-
-    def _create_or_patch(self, obj: KubeObject) -> SimProcess[None]:
-        try:
-            yield from self._user.create(obj)
-        except AlreadyExists:
-            yield from self._user.patch(type(obj), obj.key, lambda old: merged(old, obj))
-
-    def _refusable(
-        self, request: SimProcess[Any], kind: type[KubeObject], key: str
-    ) -> SimProcess[None]:
-        """Make a request; what the API server refuses is a fact, not a failure of the run."""
-        try:
-            yield from request
-        except StatusError as error:
-            namespace, _, name = key.rpartition("/")
-            self.sim.emit(
-                ObjectRefused(
-                    kind=kind.__name__,
-                    namespace=namespace,
-                    name=name,
-                    reason=error.reason,
-                    message=error.message,
-                )
-            )
-
-    def _drain(self, node_name: str, options: DrainOptions) -> SimProcess[None]:
-        yield from self._user.patch(Node, node_name, cordoned)
-        there = [pod for pod in self.apiserver.list(Pod) if pod.spec.node_name == node_name]
-        pods, problems = pods_to_evict(there, options)
-        if problems:
-            self._refuse(Node, node_name, "DrainError", "; ".join(problems))
-            return
-        for pod in pods:
-            self.sim.process(
-                evict(
-                    self.sim,
-                    client=self._user,
-                    pod=pod,
-                    options=options,
-                    refused=self._eviction_refused,
-                )
-            )
-
-    def _eviction_refused(self, pod: Pod, error: StatusError) -> None:
-        said = " ".join([error.message, *(cause.message for cause in error.causes)])
-        self._refuse(Pod, pod.key, error.reason, said)
-
-    def _refuse(self, kind: type[KubeObject], key: str, reason: str, message: str) -> None:
-        namespace, _, name = key.rpartition("/")
-        self.sim.emit(
-            ObjectRefused(
-                kind=kind.__name__, namespace=namespace, name=name, reason=reason, message=message
-            )
-        )
 
 
 def _pods_call(config: ClusterConfig) -> bool:

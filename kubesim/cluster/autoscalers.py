@@ -1,0 +1,99 @@
+"""What makes and removes pods and nodes with the load: each autoscaler that the cluster has.
+
+Mirrors: cmd/kube-controller-manager (the HPA controller), keda-operator, cluster-autoscaler and
+karpenter, each a process of its own with a client of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kubesim.cluster.config import ClusterConfig
+from kubesim.cluster.fleet import Fleet
+from kubesim.cluster.karpentercloud import KarpenterCloud
+from kubesim.cluster.metrics import MetricsPipeline
+from kubesim.cluster.nodegroups import PoolGroup
+from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
+from kubesim.controlplane.autoscaler.karpenter import Karpenter
+from kubesim.controlplane.autoscaling.hpa import HorizontalController
+from kubesim.controlplane.client import Client
+from kubesim.sim import Sim
+from kubesim.world.traffic import Meters
+
+# Client-side limits of the real components: requests a second and burst.
+CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
+KARPENTER_LIMITS = (200.0, 300)
+KEDA_LIMITS = (20.0, 30)  # --kube-api-qps, --kube-api-burst
+NO_LIMITS = (0.0, 0)
+
+NewClient = Callable[[str, tuple[float, int]], Client]
+
+
+class Autoscalers:
+    """The autoscalers of a cluster.
+
+    Args:
+        sim: The run.
+        config: The cluster; it says which of them there are.
+        fleet: The nodes.
+        meters: Where requests are counted.
+        client: Makes a component's connection to the API server, by its name and rate limit.
+        controller_client: The same of a controller of kube-controller-manager.
+    """
+
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        config: ClusterConfig,
+        fleet: Fleet,
+        meters: Meters,
+        client: NewClient,
+        controller_client: Callable[[str], Client],
+    ) -> None:
+        self._sim, self._config, self._fleet, self._client = sim, config, fleet, client
+        self.metrics = MetricsPipeline(
+            sim,
+            client=lambda name: client(name, NO_LIMITS),
+            nodes=lambda: fleet.nodes,
+            meters=meters,
+            at_work=config.metrics_server,
+        )
+        if config.keda:
+            self.metrics.install_keda(client("keda-operator", KEDA_LIMITS))
+        hpa_client = controller_client("horizontal-pod-autoscaler-controller")
+        self.metrics.follow(hpa_client)
+        HorizontalController(
+            sim,
+            client=hpa_client,
+            metrics=self.metrics.client,
+            config=config.horizontal_pod_autoscaler,
+        )
+        self.cluster_autoscaler = self._start_cluster_autoscaler()
+        self.karpenter = self._start_karpenter()
+
+    def _start_cluster_autoscaler(self) -> ClusterAutoscaler | None:
+        config, options = self._config, self._config.cluster_autoscaler
+        if options is None:
+            return None
+        pools = [pool for pool in config.pools if pool.max_size is not None]
+        return ClusterAutoscaler(
+            self._sim,
+            client=self._client("cluster-autoscaler", CLUSTER_AUTOSCALER_LIMITS),
+            groups=[PoolGroup(self._fleet, pool) for pool in pools],
+            options=options,
+            scheduler=config.scheduler.config,
+            registry=config.scheduler.registry,
+        )
+
+    def _start_karpenter(self) -> Karpenter | None:
+        config = self._config
+        if config.karpenter is None:
+            return None
+        return Karpenter(
+            self._sim,
+            client=self._client("karpenter", KARPENTER_LIMITS),
+            cloud=KarpenterCloud(self._fleet, config.karpenter),
+            scheduler=config.scheduler.config,
+            registry=config.scheduler.registry,
+        )

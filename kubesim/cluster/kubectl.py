@@ -1,0 +1,107 @@
+"""What a person at a terminal asks of the API server, as ``kubectl`` asks it.
+
+Each verb is a process: requests wait for the client's rate limit and take time. What the API server
+refuses is a fact, not a failure of the run.
+
+Mirrors: staging/src/k8s.io/kubectl/pkg/cmd/{apply,delete,scale,drain}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.corev1 import Node, Pod
+from kubesim.api.metav1 import KubeObject
+from kubesim.cluster.apply import merged, with_namespace
+from kubesim.cluster.draining import DrainOptions, cordoned, evict, pods_to_evict
+from kubesim.controlplane.client import AlreadyExists, Client, StatusError
+from kubesim.facts import ObjectRefused
+from kubesim.sim import Sim, SimProcess
+
+KUBECTL_LIMITS = (50.0, 300)  # requests a second and burst
+
+
+class Kubectl:
+    """One user's connection to the cluster.
+
+    Args:
+        sim: The run.
+        client: The connection.
+        pods: All pods that there are; what ``kubectl drain`` lists first.
+    """
+
+    def __init__(self, sim: Sim, *, client: Client, pods: Callable[[], Iterable[Pod]]) -> None:
+        self._sim, self._client, self._pods = sim, client, pods
+
+    def apply(self, objects: Sequence[KubeObject]) -> None:
+        """Begin to create or update objects, one after another."""
+        self._sim.process(self._apply(objects))
+
+    def delete(self, kind: type[KubeObject], key: str) -> None:
+        """Begin to delete an object."""
+        request = self._client.delete(kind, key, propagation_policy="Background")
+        self._sim.process(self._refusable(request, kind, key))
+
+    def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
+        """Begin to set a workload's number of replicas."""
+
+        def change(obj: Any) -> Any:
+            return obj.replace(spec=obj.spec.replace(replicas=replicas))
+
+        self._sim.process(self._refusable(self._client.patch(kind, key, change), kind, key))
+
+    def drain(self, node_name: str, options: DrainOptions) -> None:
+        """Begin to cordon a node and to evict its pods."""
+        self._sim.process(self._refusable(self._drain(node_name, options), Node, node_name))
+
+    def refuse(self, kind: type[KubeObject], key: str, reason: str, message: str) -> None:
+        """Say that something cannot be done."""
+        namespace, _, name = key.rpartition("/")
+        self._sim.emit(
+            ObjectRefused(
+                kind=kind.__name__, namespace=namespace, name=name, reason=reason, message=message
+            )
+        )
+
+    def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
+        for manifest in objects:
+            obj = with_namespace(manifest)
+            yield from self._refusable(self._create_or_patch(obj), type(obj), obj.key)
+
+    def _create_or_patch(self, obj: KubeObject) -> SimProcess[None]:
+        try:
+            yield from self._client.create(obj)
+        except AlreadyExists:
+            yield from self._client.patch(type(obj), obj.key, lambda old: merged(old, obj))
+
+    def _refusable(
+        self, request: SimProcess[Any], kind: type[KubeObject], key: str
+    ) -> SimProcess[None]:
+        try:
+            yield from request
+        except StatusError as error:
+            self.refuse(kind, key, error.reason, error.message)
+
+    def _drain(self, node_name: str, options: DrainOptions) -> SimProcess[None]:
+        yield from self._client.patch(Node, node_name, cordoned)
+        there = [pod for pod in self._pods() if pod.spec.node_name == node_name]
+        pods, problems = pods_to_evict(there, options)
+        if problems:
+            self.refuse(Node, node_name, "DrainError", "; ".join(problems))
+            return
+        for pod in pods:
+            self._sim.process(
+                evict(
+                    self._sim,
+                    client=self._client,
+                    pod=pod,
+                    options=options,
+                    refused=self._eviction_refused,
+                )
+            )
+
+    def _eviction_refused(self, pod: Pod, error: StatusError) -> None:
+        said = " ".join([error.message, *(cause.message for cause in error.causes)])
+        self.refuse(Pod, pod.key, error.reason, said)
