@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from kubesim.api.corev1 import Namespace
 from kubesim.api.metav1 import KubeObject, ObjectMeta
+from kubesim.cluster.autoscalers import NO_LIMITS
 from kubesim.cluster.controllermanager import ControllerManager
-from kubesim.cluster.simulation import INITIAL_NAMESPACES, KCM_LIMITS, NO_LIMITS, SCHEDULER_LIMITS
+from kubesim.cluster.simulation import INITIAL_NAMESPACES, KCM_LIMITS, SCHEDULER_LIMITS
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import Client, ClientConfig
