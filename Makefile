@@ -12,7 +12,7 @@ demo: $(VENV)/.core    ## install kubesim and run the main story
 	$(BIN)/kubesim run mixed-pool
 
 test: $(VENV)/.dev    ## install the dev extras and run every test
-	$(BIN)/python -m pytest tests --ignore=tests/e2e
+	$(BIN)/python -m pytest -n auto tests --ignore=tests/e2e
 	$(MAKE) notebooks
 
 check: $(VENV)/.dev lint test    ## format, lint, types, contracts, tests

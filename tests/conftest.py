@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from kubesim.scenario import Scenario
 from kubesim.telemetry import Run
@@ -20,10 +23,39 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     patch.setenv("KUBESIM_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Tests that share an expensive run share a worker."""
+    return _ByRun(config, log)
+
+
+class _ByRun(LoadScopeScheduling):
+    """A file's tests go to one worker; ``test_closed_loop.py`` where scenario ``closed-loop`` runs."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        if path.endswith("/test_shipped.py"):
+            return test.partition("[")[2].rstrip("]")
+        return path.rpartition("/test_")[2].removesuffix(".py").replace("_", "-")
+
+
 @pytest.fixture(scope="session")
-def mixed_pool() -> Run:
-    """The story, run once with the seed of the issue."""
-    return Scenario.load("mixed-pool").run(seed=7)
+def shipped() -> Callable[[str], Run]:
+    """Runs a shipped scenario with its own seed; once, however many tests ask for it."""
+
+    @cache
+    def run(name: str) -> Run:
+        return Scenario.load(name).run()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mixed_pool(shipped: Callable[[str], Run]) -> Run:
+    """The story, run once with the seed of the issue, which is its own."""
+    run = shipped("mixed-pool")
+    assert 7 == run.seed
+    return run
 
 
 @pytest.fixture

@@ -145,10 +145,17 @@ def test_test_writes_junit(
     assert "nodes.size() = 1" in (failure.text or "")
 
 
-def test_test_all_shipped_scenarios(kubesim: Kubesim) -> None:
-    """``test scenarios/`` runs every scenario that is shipped, and all pass."""
-    outcome = kubesim("test", str(SCENARIOS))
-    assert 0 == outcome.code, outcome.out + outcome.err
+def test_test_runs_every_scenario_of_a_folder(
+    kubesim: Kubesim, write_scenario: WriteScenario, tmp_path: Path
+) -> None:
+    """``test FOLDER`` runs each scenario in it, and one failure fails it all."""
+    for name, expectations in (("calm", GREEN), ("doomed", RED)):
+        folder = tmp_path / "scenarios" / name
+        folder.mkdir(parents=True)
+        write_scenario(expectations).rename(folder / "scenario.yaml")
+    outcome = kubesim("test", str(tmp_path / "scenarios"))
+    assert 1 == outcome.code
+    assert "1 passed, 1 failed in 2 runs" in outcome.out
 
 
 def test_test_goes_on_after_a_broken_scenario(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from kubesim.report.recommend import Recommendation, _recommendation, recommend, recommendations
-from kubesim.scenario import Scenario
 from kubesim.sim.time import MILLISECOND, SECOND
 from kubesim.telemetry import Run
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
@@ -76,8 +76,8 @@ def test_busy_handler_belongs_in_a_container() -> None:
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
-    return Scenario.load("coexistence").run()
+def run(shipped: Callable[[str], Run]) -> Run:
+    return shipped("coexistence")
 
 
 def test_coexistence_holds(run: Run) -> None:

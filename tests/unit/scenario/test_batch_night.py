@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from kubesim.facts import EventRecorded
 from kubesim.scenario import Scenario
+from kubesim.telemetry import Run
 
 HERE = Path("scenarios/batch-night")
 
 
-def test_every_expectation_holds() -> None:
+def test_every_expectation_holds(shipped: Callable[[str], Run]) -> None:
     """Schedules, failures, quota, drain."""
-    run = Scenario.load("batch-night").run()
+    run = shipped("batch-night")
 
     assert [] == [e.name for e in run.expectations if not e.passed]
     assert () == run.unsimulated

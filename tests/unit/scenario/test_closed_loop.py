@@ -1,16 +1,19 @@
 """The closed-loop scenario: what its README says is so."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import pytest
 
 from kubesim.facts import RequestCompleted
-from kubesim.scenario import Scenario
 from kubesim.sim.time import SECOND
 from kubesim.telemetry import Run
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
-    return Scenario.load("closed-loop").run()
+def run(shipped: Callable[[str], Run]) -> Run:
+    return shipped("closed-loop")
 
 
 def test_every_expectation_holds(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from kubesim.telemetry import Run
 
 
 @pytest.fixture(scope="module")
-def density() -> Run:
+def density(shipped: Callable[[str], Run]) -> Run:
     """The shipped scenario."""
-    return Scenario.load("density").run()
+    return shipped("density")
 
 
 def test_the_shipped_scenario_holds(density: Run) -> None:

@@ -1,5 +1,8 @@
 """The published trace of the HorizontalPodAutoscaler, out of traffic."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,9 +25,9 @@ def steps(run: Run) -> list[tuple[int, str]]:
     ]
 
 
-def test_the_replicas_step_as_published():
+def test_the_replicas_step_as_published(shipped: Callable[[str], Run]) -> None:
     """1 -> 4 -> 8 -> 10 at exact steps of 15 s; back to 1 five minutes after the last need."""
-    run = Scenario.load("hpa-trace").run()
+    run = shipped("hpa-trace")
 
     assert [] == [result for result in run.expectations if not result.passed]
     assert [(105, "New size: 4"), (120, "New size: 8"), (135, "New size: 10")] == steps(run)[:3]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from kubesim.scenario import Scenario
+from collections.abc import Callable
+
+from kubesim.telemetry import Run
 
 
-def test_expectations_hold() -> None:
+def test_expectations_hold(shipped: Callable[[str], Run]) -> None:
     """Both pools cost the same, serve everybody in the end, and lose nobody."""
-    run = Scenario.load("scale-out").run()
+    run = shipped("scale-out")
     assert [] == [result.name for result in run.expectations if not result.passed]

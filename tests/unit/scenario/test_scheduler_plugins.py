@@ -10,11 +10,12 @@ import pytest
 from kubesim.errors import InputError
 from kubesim.scenario import Scenario
 from kubesim.scenario.asking import Question
+from kubesim.telemetry import Run
 
 
-def test_the_shipped_scenario_holds() -> None:
+def test_the_shipped_scenario_holds(shipped: Callable[[str], Run]) -> None:
     """Two guests and a Python class place pods as its expectations say."""
-    run = Scenario.load("scheduler-plugins").run()
+    run = shipped("scheduler-plugins")
     assert [] == [result.name for result in run.expectations if not result.passed]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
 
-from kubesim.scenario import Scenario
 from kubesim.telemetry import Run
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
-    return Scenario.load("spinkube-walkthrough").run()
+def run(shipped: Callable[[str], Run]) -> Run:
+    return shipped("spinkube-walkthrough")
 
 
 def test_expectations_hold(run: Run) -> None:

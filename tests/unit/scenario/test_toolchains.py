@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 
 from kubesim import facts
-from kubesim.scenario import Scenario
 from kubesim.telemetry import Run
 
 ANSWERS = {
@@ -18,9 +18,9 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run(shipped: Callable[[str], Run]) -> Run:
     """The scenario, run."""
-    return Scenario.load("toolchains").run()
+    return shipped("toolchains")
 
 
 def test_expectations_hold(run: Run) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kubesim import facts
-from kubesim.scenario import Scenario
 from kubesim.telemetry import losses
 from kubesim.telemetry.losses import Losses
 
@@ -59,9 +58,3 @@ def test_an_attempt_that_another_made_up_for_is_not_lost() -> None:
         ),
     )  # fmt: skip
     assert [(0, 1)] == [(row["requests"], row["retried"]) for row in found.rows()]
-
-
-def test_a_bad_day() -> None:
-    """The scenario's expectations hold: who loses what, and why."""
-    run = Scenario.load("bad-day").run()
-    assert [] == [result.name for result in run.expectations if not result.passed]
