@@ -200,6 +200,10 @@ def _syntax_problem(error: yaml.YAMLError, name: str | None) -> Problem:
         return Problem(message=f"not valid YAML: {str(error).splitlines()[0]}", file=name)
     mark = error.problem_mark or error.context_mark
     message = error.problem or error.context or "syntax error"
+    if (
+        "nesting depth" in message
+    ):  # libyaml of PyYAML 6.0.4 on; before, Python's stack was the limit
+        message = "nested too deeply"
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     suggestion = ""
     if "cannot start any token" in message:

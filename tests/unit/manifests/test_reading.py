@@ -119,7 +119,9 @@ def test_what_is_not_yaml_is_refused_with_its_place(text: str, message: str) -> 
 
 def test_a_text_that_is_nested_without_end_is_refused() -> None:
     """A hostile text is an error, not a crash."""
-    assert "nested too deeply" in problem("[" * 5000 + "]" * 5000)
+    said = problem("[" * 5000 + "]" * 5000)
+    assert said.startswith("f.yaml")
+    assert "nested too deeply" in said
 
 
 def test_positions_are_found_by_path() -> None:
