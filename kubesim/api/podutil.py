@@ -2,7 +2,8 @@
 
 Mirrors: pkg/api/v1/pod/util.go, staging/src/k8s.io/component-helpers/resource/helpers.go,
 pkg/apis/core/v1/helper/qos/qos.go.
-Departs: resources reported by the status (in-place resize) and by device claims are not counted.
+Departs: resources of device claims are not counted; for those that the status reports (in-place
+resize) see ``podresize.reserved_spec``.
 """
 
 from __future__ import annotations

@@ -63,6 +63,7 @@ def pod_spec_errors(spec: PodSpec) -> tuple[FieldError, ...]:
     return (
         *_container_list_errors(spec),
         *_init_container_errors(spec),
+        *_resize_policy_errors(spec),
         *label_errors(spec.node_selector, ("nodeSelector",)),
         *_affinity_errors(spec.affinity, ("affinity",)),
         *_gate_errors(spec.scheduling_gates, ("schedulingGates",)),
@@ -136,6 +137,32 @@ def _init_container_errors(spec: PodSpec) -> Errors:
             if value is not None:
                 text = "may not be set for init containers without restartPolicy=Always"
                 errors.append(forbidden((*here, field), text))
+    return errors
+
+
+def _resize_policy_errors(spec: PodSpec) -> Errors:
+    """What is wrong with what is to happen to containers that are resized."""
+    errors: Errors = []
+    for field, containers in (
+        ("initContainers", spec.init_containers),
+        ("containers", spec.containers),
+    ):
+        for index, container in enumerate(containers):
+            path = (field, index, "resizePolicy")
+            seen: set[str] = set()
+            for policy in container.resize_policy:
+                name, restart = policy.resource_name, policy.restart_policy
+                if name in seen:
+                    errors.append(duplicate(path, name))
+                seen.add(name)
+                if name not in ("cpu", "memory"):
+                    errors.append(not_supported(path, name, ("cpu", "memory")))
+                if restart not in ("NotRequired", "RestartContainer"):
+                    supported = ("NotRequired", "RestartContainer")
+                    errors.append(not_supported(path, restart, supported))
+                elif spec.restart_policy == "Never" and restart != "NotRequired":
+                    text = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+                    errors.append(invalid(path, restart, text))
     return errors
 
 

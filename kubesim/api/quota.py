@@ -20,6 +20,7 @@ from kubesim.api.corev1 import (
 )
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.podresize import reserved_spec
 from kubesim.api.podutil import ResourceList, pod_limits, pod_qos, pod_requests
 from kubesim.api.quantity import Quantity
 from kubesim.api.scheme import SCHEME, Resource
@@ -228,7 +229,7 @@ def _count_name(resource: Resource) -> str:
 
 
 def _pod_usage(pod: Pod) -> dict[str, Quantity]:
-    return _computed(pod_requests(pod.spec), pod_limits(pod.spec))
+    return _computed(pod_requests(reserved_spec(pod)), pod_limits(pod.spec))
 
 
 def _computed(requests: ResourceList, limits: ResourceList) -> dict[str, Quantity]:

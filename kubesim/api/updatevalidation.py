@@ -4,7 +4,7 @@
 spec of a pod is fixed but for a few fields, a selector never changes.
 
 Mirrors: the Validate...Update functions of pkg/apis/{core,apps,node,scheduling}/validation.
-Departs: a refused change of a pod's spec is not shown as a difference; resizing is not known.
+Departs: a refused change of a pod's spec is not shown as a difference. Resizing: ``podresize``.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class KubeletNumbers(CalibrationModel):
 class ContainerdNumbers(CalibrationModel):
     """containerd and what it calls.
 
-    The last four are what ending takes; a preset that leaves them out lets it take no time.
+    The last five are what ending and resizing take; a preset that leaves them out lets them take no
+    time.
 
     Attributes:
         sandbox_network: Network namespace and CNI ADD.
@@ -63,6 +64,7 @@ class ContainerdNumbers(CalibrationModel):
         remove_container: RemoveContainer of one that has ended.
         stop_sandbox: StopPodSandbox: the pause container's end and CNI DEL.
         remove_sandbox: RemovePodSandbox of a stopped one.
+        update_container: UpdateContainerResources, and the same of a whole pod.
     """
 
     sandbox_network: DurationNumber
@@ -79,6 +81,7 @@ class ContainerdNumbers(CalibrationModel):
     remove_container: DurationNumber | None = None
     stop_sandbox: DurationNumber | None = None
     remove_sandbox: DurationNumber | None = None
+    update_container: DurationNumber | None = None
 
 
 class RegistryNumbers(CalibrationModel):

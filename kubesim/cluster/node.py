@@ -319,6 +319,7 @@ def _ending(numbers: ContainerdNumbers) -> EndingTimes:
         remove_container=_or_no_time(numbers.remove_container),
         stop_sandbox=_or_no_time(numbers.stop_sandbox),
         remove_sandbox=_or_no_time(numbers.remove_sandbox),
+        update_container=_or_no_time(numbers.update_container),
     )
 
 

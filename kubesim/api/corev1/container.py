@@ -73,7 +73,7 @@ class Container(KubeModel):
     env_from: tuple[EnvFromSource, ...] = ()
     env: tuple[EnvVar, ...] = ()
     resources: ResourceRequirements = ResourceRequirements.zero()
-    resize_policy: Unsimulated[tuple[ContainerResizePolicy, ...]] = ()
+    resize_policy: tuple[ContainerResizePolicy, ...] = ()
     restart_policy: str | None = None
     restart_policy_rules: Unsimulated[tuple[ContainerRestartRule, ...]] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()

@@ -15,12 +15,18 @@ from typing import TypeVar
 from kubesim.api.corev1 import Namespace, Pod, PodCondition, ResourceQuota, Service
 from kubesim.api.defaults import set_defaults
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.podresize import resize_errors
 from kubesim.api.podutil import set_pod_condition
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
 from kubesim.controlplane.apiserver import errors, eviction, quota, registry
-from kubesim.controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin, Webhook
+from kubesim.controlplane.apiserver.admission import (
+    DEFAULT_PLUGINS,
+    RESIZE_PLUGINS,
+    AdmissionPlugin,
+    Webhook,
+)
 from kubesim.controlplane.apiserver.resources import is_namespaced, kind_name, resource_name
 from kubesim.controlplane.apiserver.store import Deliver, Store, Watch
 from kubesim.facts import ObjectWritten, PodPhaseChanged
@@ -151,6 +157,32 @@ class APIServer:
         """
         wanted = change(self.get(kind, key))
         return self.update_status(wanted) if status else self.update(wanted)
+
+    def resize(self, key: str, change: Callable[[Pod], Pod]) -> Pod:
+        """The ``resize`` subresource: what the containers of a pod are to have from now on.
+
+        Args:
+            key: The pod's key.
+            change: Given the current version, returns one with other resources.
+
+        Raises:
+            NotFound: If the pod is gone.
+            Forbidden: If admission refuses it: its node could never give that much.
+            Invalid: If it changes anything else, or the pod's quality of service.
+        """
+        old = self.get(Pod, key)
+        admitted: KubeObject = change(old)
+        for plugin in RESIZE_PLUGINS:
+            admitted = plugin.admit(admitted, self.store)
+        assert isinstance(admitted, Pod)
+        new = registry.prepare_for_update(admitted, old)
+        if new == old:
+            return old
+        _raise_if_invalid(new, [*validate_object(new), *resize_errors(new, old)])
+        quotas, wall_ns = self.store.values(ResourceQuota), self._sim.wall_ns
+        for charged in quota.charged(new, quotas, wall_ns=wall_ns, before=old):
+            self.update_status(charged)
+        return self._written("resize", self.store.put(new))
 
     def bind(self, key: str, node_name: str) -> Pod:
         """The ``binding`` subresource: assign a pod to a node.

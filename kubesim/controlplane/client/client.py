@@ -120,6 +120,10 @@ class Client:
         """Change whatever version is current when the call arrives."""
         return self._request(lambda: self._apiserver.patch(kind, key, change, status=status))
 
+    def resize(self, key: str, change: Callable[[Pod], Pod]) -> SimProcess[Pod]:
+        """Give the containers of a pod other resources; may meet ``Forbidden`` or ``Invalid``."""
+        return self._request(lambda: self._apiserver.resize(key, change))
+
     def bind(self, key: str, node_name: str) -> SimProcess[Pod]:
         """Assign a pod to a node."""
         return self._request(lambda: self._apiserver.bind(key, node_name))

@@ -70,19 +70,21 @@ class CriConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndingTimes:
-    """How long ending takes; no time where nobody says.
+    """How long ending and resizing take; no time where nobody says.
 
     Attributes:
         kill_container: From SIGKILL until the shim has told of the end.
         remove_container: RemoveContainer of one that has ended.
         stop_sandbox: The pause container's end and CNI DEL.
         remove_sandbox: RemovePodSandbox of a stopped one.
+        update_container: UpdateContainerResources, and the same of a whole pod.
     """
 
     kill_container: Distribution = NO_TIME
     remove_container: Distribution = NO_TIME
     stop_sandbox: Distribution = NO_TIME
     remove_sandbox: Distribution = NO_TIME
+    update_container: Distribution = NO_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

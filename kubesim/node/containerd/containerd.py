@@ -31,6 +31,7 @@ from kubesim.node.containerd.images import ImageStore
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.containerd.stats import StatsReader
 from kubesim.node.containerd.store import Container, Sandbox, task_spec
+from kubesim.node.containerd.updating import ResourceUpdates
 from kubesim.node.cri.messages import (
     ContainerConfig,
     ContainerState,
@@ -51,7 +52,7 @@ from kubesim.sim.distribution import Distribution
 UNKNOWN_EXIT_CODE = 255  # unknownExitCode
 
 
-class Containerd(ExecServer):
+class Containerd(ResourceUpdates, ExecServer):
     """One node's container runtime; implements CRI's RuntimeService and ImageService.
 
     Args:

@@ -45,7 +45,7 @@ class Sandbox:
     ) -> Sandbox:
         """Make the pod's cgroup and start shim, zygote and pause."""
         path = linux.cgroup_parent or f"/kubepods/besteffort/pod{status.metadata.uid}"
-        cgroup = machine.pod_cgroup(path, _resources(linux.resources))
+        cgroup = machine.pod_cgroup(path, cgroup_resources(linux.resources))
         outside = machine.system if linux.overhead is None else cgroup.child("shim")
         shim_bytes = shim.pod_overhead_bytes - shim.zygote_bytes - shim.pause_bytes
         processes = []
@@ -115,7 +115,8 @@ def _mounted(content: Directory | File, *, read_only: bool) -> Directory | File:
     return content if isinstance(content, File) else content.mount(read_only=read_only)
 
 
-def _resources(linux: LinuxContainerResources) -> Resources:
+def cgroup_resources(linux: LinuxContainerResources) -> Resources:
+    """The limits of a cgroup, as CRI writes them."""
     return Resources(
         cpu_shares=linux.cpu_shares,
         cpu_quota_us=linux.cpu_quota,

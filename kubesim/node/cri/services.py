@@ -15,6 +15,7 @@ from kubesim.node.cri.messages import (
     ContainerStatus,
     ExecSyncResponse,
     Image,
+    LinuxContainerResources,
     PodSandboxConfig,
     PodSandboxStatus,
 )
@@ -61,6 +62,18 @@ class RuntimeService(Protocol):
 
     def remove_container(self, container_id: str) -> SimProcess[None]:
         """Forget a container, killing it if it runs; idempotent."""
+        ...
+
+    def update_container_resources(
+        self, container_id: str, linux: LinuxContainerResources
+    ) -> SimProcess[None]:
+        """Give a running container other limits."""
+        ...
+
+    def update_pod_sandbox_resources(
+        self, pod_sandbox_id: str, resources: LinuxContainerResources
+    ) -> SimProcess[None]:
+        """Give a whole pod other limits."""
         ...
 
     def exec_sync(

@@ -4,7 +4,7 @@ The scheduler believed that there was room; a kubelet looks again, because two p
 at the same time, or somebody wrote ``nodeName`` by hand.
 
 Mirrors: pkg/kubelet/lifecycle/predicate.go (generalFilter, InsufficientResourceError,
-PredicateFailureError); reasons and messages as there.
+PredicateFailureError); reasons and messages as there. A resize: pkg/kubelet/allocation.
 Departs: taints and host ports are not looked at again; critical pods preempt nobody.
 """
 
@@ -29,6 +29,37 @@ def fits(pod: Pod, others: Iterable[Pod], allocatable: Mapping[str, Quantity]) -
         others: Those that are on the node and not over.
         allocatable: What pods may have of it.
     """
+    lack = _lack(pod, others, allocatable)
+    if lack is None:
+        return None
+    name, message = lack
+    return Ending(reason=f"OutOf{name}", message=f"{REJECTED}{message}")
+
+
+def resize_fits(
+    pod: Pod, others: Iterable[Pod], allocatable: Mapping[str, Quantity]
+) -> tuple[str, str] | None:
+    """Why a pod cannot have the resources of its spec: reason and message; ``None`` when it can.
+
+    Args:
+        pod: The pod with the resources that it is to have.
+        others: The others that are on the node and not over, with what they have.
+        allocatable: What pods may have of it.
+    """
+    for name in ("cpu", "memory"):
+        wanted = pod_requests(pod.spec).get(name)
+        capacity = _amount(name, allocatable[name]) if name in allocatable else 0
+        if wanted is not None and _amount(name, wanted) > capacity:
+            told = f"{name}, requested: {_amount(name, wanted)}, capacity: {capacity}"
+            return "Infeasible", f"Node didn't have enough capacity: {told}"
+    lack = _lack(pod, others, allocatable)
+    return None if lack is None else ("Deferred", lack[1])
+
+
+def _lack(
+    pod: Pod, others: Iterable[Pod], allocatable: Mapping[str, Quantity]
+) -> tuple[str, str] | None:
+    """The resource of which there is not enough, and how it stands; ``None`` when there is room."""
     running = list(others)
     used = {"pods": len(running)}
     wanted = {"pods": 1}
@@ -41,13 +72,8 @@ def fits(pod: Pod, others: Iterable[Pod], allocatable: Mapping[str, Quantity]) -
         capacity = _amount(name, allocatable[name]) if name in allocatable else 0
         there = used.get(name, 0)
         if amount and there + amount > capacity:
-            return Ending(
-                reason=f"OutOf{name}",
-                message=(
-                    f"{REJECTED}Node didn't have enough resource: {name}, requested: {amount}, "
-                    f"used: {there}, capacity: {capacity}"
-                ),
-            )
+            told = f"{name}, requested: {amount}, used: {there}, capacity: {capacity}"
+            return name, f"Node didn't have enough resource: {told}"
     return None
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kubesim.api.corev1 import ConfigMap, Container, Pod, Secret
+from kubesim.api.corev1 import ConfigMap, Container, Pod, ResourceRequirements, Secret
 from kubesim.facts import StartupPhaseEnded
 from kubesim.node.cri import messages as cri
 from kubesim.node.kubelet.backoff import BackOff
@@ -47,6 +47,7 @@ class PodContainers:
     Attributes:
         waiting: Why containers wait that are not running: name to reason and message.
         retry_at_ns: When there is a reason to try again, if there is one.
+        actuated: The id and the resources of each container that was created last, by name.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class PodContainers:
     ) -> None:
         self.waiting: dict[str, tuple[str, str]] = {}
         self.retry_at_ns: int | None = None
+        self.actuated: dict[str, tuple[str, ResourceRequirements]] = {}
+        self._restarting: set[str] = set()
         self._context = context
         self._sim = context.sim
         self._pod = pod
@@ -80,6 +83,9 @@ class PodContainers:
             if not (yield from self._killed(container, latest, sandbox)):
                 return
             attempt = latest.attempt + 1
+        elif latest is not None and container.name in self._restarting:
+            self._restarting.discard(container.name)
+            attempt = latest.attempt + 1
         elif latest is not None and latest.state is cri.ContainerState.EXITED:
             if not should_restart(self._pod(), latest.exit_code, container):
                 return
@@ -97,6 +103,10 @@ class PodContainers:
             return
         self._phase_ended("pull", container, attempt, began_ns)
         yield from self._create_and_start(container, attempt, sandbox)
+
+    def restart_now(self, container: Container) -> None:
+        """A container was ended to be started again, whatever its policy, without a back-off."""
+        self._restarting.add(container.name)
 
     def retry_in(self, delay_ns: int) -> None:
         """There is a reason to sync again after a while."""
@@ -172,6 +182,7 @@ class PodContainers:
         except cri.CriError as error:
             self._refused(container, "CreateContainerError", error.message)
             return
+        self.actuated[container.name] = (container_id, container.resources)
         context.recorder.normal(pod, "Created", "Container created")
         self._phase_ended("create", container, attempt, began_ns)
         began_ns = self._sim.now

@@ -35,6 +35,7 @@ from kubesim.controlplane.client import Client, NotFound, Recorder
 from kubesim.facts import NodeFailed, StartupPhaseEnded
 from kubesim.node.cri.services import ImageService, RuntimeService
 from kubesim.node.kubelet.admission import MISMATCH, REJECTED, fits
+from kubesim.node.kubelet.allocation import AllocationManager
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.context import WorkerContext
 from kubesim.node.kubelet.imagegc import ImageGCManager
@@ -166,6 +167,7 @@ class Kubelet:
             failed=lambda reason, message: self._recorder.warning(self.node(), reason, message),
             removed=self._report_images_later,
         )
+        self._allocations = self._allocation_manager()
         self._registered = self.node()
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
@@ -177,6 +179,14 @@ class Kubelet:
             client=self._client,
             committed=self._status_committed,
             reported=self._status_reported,
+        )
+
+    def _allocation_manager(self) -> AllocationManager:
+        return AllocationManager(
+            self._sim,
+            workers=self._workers,
+            allocatable=self._config.allocatable,
+            recorder=self._recorder,
         )
 
     def _image_manager(self) -> ImageManager:
@@ -282,7 +292,7 @@ class Kubelet:
             if worker is not None:
                 worker.update(pod, removed=True)
         elif worker is not None:
-            worker.update(new)
+            self._allocations.update(worker, new)
         elif new.status.phase not in ("Succeeded", "Failed") and new.uid not in self._refused:
             self._add(new)
 
@@ -291,7 +301,7 @@ class Kubelet:
         if self._pleg.prime(pod.uid):
             self._running_seen_ns[pod.uid] = self._ready_seen_ns[pod.uid] = -1
         elif pod.metadata.deletion_timestamp is None:
-            others = (worker.pod for worker in self._workers.values() if not worker.is_over)
+            others = (w.resizer.reserved() for w in self._workers.values() if not w.is_over)
             refused = fits(pod, others, self._config.allocatable)
             if refused is not None:
                 self._reject(pod, refused)
@@ -327,6 +337,8 @@ class Kubelet:
         worker.kick()
 
     def _status_reported(self, pod: Pod, status: PodStatus) -> None:
+        if status.phase in ("Succeeded", "Failed"):
+            self._allocations.forget(pod.uid)
         if pod.uid in self._ready_seen_ns or not is_ready(status):
             return
         self._ready_seen_ns[pod.uid] = self._sim.now
@@ -355,6 +367,7 @@ class Kubelet:
 
     def _finished(self, pod_uid: str) -> None:
         self._workers.pop(pod_uid, None)
+        self._allocations.forget(pod_uid)
         self._image_gc.changed()
         self._pleg.forget(pod_uid)
         self._running_seen_ns.pop(pod_uid, None)

@@ -9,7 +9,7 @@ cancelled; the containers are stopped within the grace period, and the API objec
 Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod,
 SyncTerminatedPod), pkg/kubelet/kuberuntime/kuberuntime_manager.go (SyncPod, computePodActions,
 computeInitContainerActions), pkg/kubelet/active_deadline.go.
-Departs: no ephemeral containers, no resizing in place; why a container waits is reported a second
+Departs: no ephemeral containers; why a container waits is reported a second
 after the sync that found out, where upstream reports it with the next sync, which is mostly due to a
 dead container that is removed then; an active deadline is noticed when it passes.
 """
@@ -27,6 +27,7 @@ from kubesim.node.kubelet.container import is_restartable_init, should_restart
 from kubesim.node.kubelet.containers import PodContainers, Sandbox
 from kubesim.node.kubelet.context import WorkerContext
 from kubesim.node.kubelet.prober import PodProber
+from kubesim.node.kubelet.resizing import PodResizer
 from kubesim.node.kubelet.status import Ending, Observation, generate_pod_status
 from kubesim.node.kubelet.volumes import PodVolumes
 from kubesim.sim import Event, Interrupt, SimProcess
@@ -67,6 +68,7 @@ class PodWorker:
         self._containers = PodContainers(
             context, pod=lambda: self.pod, prober=self._prober, volumes=self._volumes
         )
+        self.resizer = PodResizer(context, pod=lambda: self.pod, containers=self._containers)
         self._ending: Ending | None = None
         self._kicked = False
         self._wake: Event | None = None
@@ -92,6 +94,12 @@ class PodWorker:
                 self._process.interrupt()
         elif _worth_a_sync(before, pod):
             self.kick()
+
+    def allocate(self, pod: Pod, *, resized: Callable[[], None]) -> None:
+        """The pod has other resources from now on; ``resized`` is called when they are in force."""
+        self.update(pod)
+        self.resizer.begin(resized)
+        self.kick()
 
     def end(self, ending: Ending) -> None:
         """End the pod for the kubelet's own reasons, unless it is going already."""
@@ -148,6 +156,8 @@ class PodWorker:
                 unstarted=self._prober.unstarted(containers),
                 unready=self._prober.unready(containers),
                 ending=self._ending,
+                resizing=self.resizer.conditions(),
+                in_force=self.resizer.in_force(),
                 host_ip=context.host_ip,
                 epoch_ns=self._sim.start_time_ns,
                 now_ns=self._sim.now,
@@ -176,6 +186,7 @@ class PodWorker:
             yield from self._volumes.set_up(self.pod, self._context.surroundings(""))
         self._phase_ended("volumes", began_ns)
         while True:
+            self.resizer.settle()
             # The status is made at the beginning of a sync, from what the last relist saw: what
             # this sync starts becomes visible with the relist after it.
             status = self._report()
@@ -238,6 +249,7 @@ class PodWorker:
         sandbox = Sandbox(id=self._sandbox_id, ip=self._pod_ip, config=self._sandbox_config())
         if not (yield from self._initialize(sandbox)):
             return
+        yield from self.resizer.resize(sandbox)
         for container in self.pod.spec.containers:
             yield from self._containers.ensure(container, sandbox)
         if self.pod.spec.init_containers and self._finished_mains():

@@ -22,7 +22,9 @@ from kubesim.api.corev1 import (
     PodCondition,
     PodIP,
     PodStatus,
+    ResourceRequirements,
 )
+from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.podutil import get_pod_condition
 from kubesim.node.cri import messages as cri
 from kubesim.node.kubelet.container import is_restartable_init, should_restart
@@ -44,6 +46,8 @@ class Observation:
         host_ip: The node's address.
         epoch_ns: What to add to a virtual instant to have a time on the wall.
         now_ns: The virtual instant.
+        resizing: The conditions of a resize.
+        in_force: The resources of the containers' cgroups, by name.
     """
 
     containers: tuple[cri.ContainerStatus, ...]
@@ -57,6 +61,8 @@ class Observation:
     unstarted: frozenset[str] = frozenset()
     unready: frozenset[str] = frozenset()
     ending: Ending | None = None
+    resizing: tuple[PodCondition, ...] = ()
+    in_force: Mapping[str, ResourceRequirements] = FrozenMap()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +147,8 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
         image=container.image or "",
         image_id=latest.image_ref if latest else "",
         container_id=f"containerd://{latest.id}" if latest else None,
+        allocated_resources=container.resources.requests,
+        resources=seen.in_force.get(container.name, container.resources),
     )
 
 
@@ -250,7 +258,7 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
         get_pod_condition(pod.status, "PodScheduled") or _condition("PodScheduled", value=True),
     )
     wall_ns = seen.epoch_ns + seen.now_ns
-    return tuple(_since(condition, pod.status, wall_ns) for condition in wanted)
+    return (*(_since(item, pod.status, wall_ns) for item in wanted), *seen.resizing)
 
 
 def _gated(pod: Pod, ready: PodCondition) -> PodCondition:

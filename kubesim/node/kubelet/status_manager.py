@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 
 from kubesim.api.corev1 import Pod, PodStatus
+from kubesim.api.podresize import IN_PROGRESS, PENDING
 from kubesim.controlplane.client import Client, NotFound, StatusError
 from kubesim.sim import Event, Sim, SimProcess
 
@@ -87,7 +88,7 @@ def _merged(current: Pod, *, status: PodStatus, uid: str) -> Pod:
     """The current pod with a kubelet's status: conditions of other owners stay as they are."""
     if current.uid != uid:
         return current  # another pod of the same name: not ours to report on
-    reported = {condition.type for condition in status.conditions}
+    reported = {condition.type for condition in status.conditions} | {PENDING, IN_PROGRESS}
     foreign = tuple(c for c in current.status.conditions if c.type not in reported)
     # Invariant: PodScheduled belongs to the scheduler; the kubelet only carries it along.
     conditions = status.conditions + foreign

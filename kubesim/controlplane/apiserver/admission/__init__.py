@@ -11,6 +11,7 @@ from kubesim.controlplane.apiserver.admission.defaulttolerationseconds import (
 )
 from kubesim.controlplane.apiserver.admission.interface import AdmissionPlugin
 from kubesim.controlplane.apiserver.admission.limitranger import LimitRanger
+from kubesim.controlplane.apiserver.admission.podresize import PodResizeValidator
 from kubesim.controlplane.apiserver.admission.priority import Priority
 from kubesim.controlplane.apiserver.admission.runtimeclass import RuntimeClassAdmission
 from kubesim.controlplane.apiserver.admission.webhook import Reader, Webhook
@@ -22,4 +23,7 @@ DEFAULT_PLUGINS: tuple[AdmissionPlugin, ...] = (
     RuntimeClassAdmission(),  # last, so that its tolerations follow the two defaults, as upstream
 )
 
-__all__ = ["DEFAULT_PLUGINS", "AdmissionPlugin", "Reader", "Webhook"]
+RESIZE_PLUGINS: tuple[AdmissionPlugin, ...] = (LimitRanger(), PodResizeValidator())
+"""Those that look at the ``resize`` subresource of a pod."""
+
+__all__ = ["DEFAULT_PLUGINS", "RESIZE_PLUGINS", "AdmissionPlugin", "Reader", "Webhook"]

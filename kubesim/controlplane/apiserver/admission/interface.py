@@ -1,7 +1,8 @@
 """What an admission plugin is.
 
 Mirrors: staging/src/k8s.io/apiserver/pkg/admission/interfaces.go.
-Departs: one method for mutating and validating; plugins see creations only.
+Departs: one method for mutating and validating; plugins see creations, and those of
+``RESIZE_PLUGINS`` resizes.
 """
 
 from __future__ import annotations

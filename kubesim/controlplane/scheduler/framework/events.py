@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntFlag
 
-from kubesim.api.corev1 import Node, Pod
+from kubesim.api.corev1 import Node, Pod, PodSpec
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.podresize import reserved_spec
 from kubesim.controlplane.scheduler.framework.resources import amounts, pod_requests
 
 
@@ -119,9 +120,10 @@ def pod_changes(new: Pod, old: Pod) -> tuple[ClusterEvent, ...]:
     actions = []
     if new.metadata.labels != old.metadata.labels:
         actions.append(ActionType.UPDATE_POD_LABEL)
+    before, after = reserved_spec(old), reserved_spec(new)
+    if after is not before and _scaled_down(after, before):
+        actions.append(ActionType.UPDATE_POD_SCALE_DOWN)
     if new.spec is not old.spec:
-        if _scaled_down(new, old):
-            actions.append(ActionType.UPDATE_POD_SCALE_DOWN)
         if old.spec.scheduling_gates and not new.spec.scheduling_gates:
             actions.append(ActionType.UPDATE_POD_SCHEDULING_GATES_ELIMINATED)
         if len(new.spec.tolerations) != len(old.spec.tolerations):
@@ -131,8 +133,8 @@ def pod_changes(new: Pod, old: Pod) -> tuple[ClusterEvent, ...]:
     return tuple(ClusterEvent(resource, action) for action in actions)
 
 
-def _scaled_down(new: Pod, old: Pod) -> bool:
-    before, after = amounts(pod_requests(old.spec)), amounts(pod_requests(new.spec))
+def _scaled_down(new: PodSpec, old: PodSpec) -> bool:
+    before, after = amounts(pod_requests(old)), amounts(pod_requests(new))
     return any(name not in after or amount > after[name] for name, amount in before.items())
 
 

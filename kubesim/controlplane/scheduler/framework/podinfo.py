@@ -24,6 +24,7 @@ from kubesim.api.metav1 import (
     LabelSelectorRequirement,
     controller_of,
 )
+from kubesim.api.podresize import reserved_spec
 from kubesim.controlplane.scheduler.framework.resources import (
     Resource,
     amounts,
@@ -191,11 +192,13 @@ class PodInfos:
         self.names_namespaces = False
 
     def of(self, pod: Pod) -> PodInfo:
-        """The pod with its signature."""
-        key = signature_key(pod)
+        """The pod with its signature; while it is resized, with that of the larger of its sizes."""
+        spec = reserved_spec(pod)
+        counted = pod if spec is pod.spec else pod.replace(spec=spec)
+        key = signature_key(counted)
         signature = self._signatures.get(key)
         if signature is None:
-            signature = self._signatures[key] = PodSignature(pod, len(self._signatures))
+            signature = self._signatures[key] = PodSignature(counted, len(self._signatures))
             self.lowest_priority = min(self.lowest_priority, signature.priority)
             if signature.has_affinity:
                 self.with_affinity.append(signature)

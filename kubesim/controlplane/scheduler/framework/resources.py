@@ -6,7 +6,7 @@ filtering does not.
 
 Mirrors: pkg/scheduler/framework/types.go (Resource), pkg/scheduler/util (pod_resources.go,
 utils.go), staging/src/k8s.io/component-helpers/resource/helpers.go (PodRequests).
-Departs: resources reported by a pod's status (in-place resize) and device claims are not counted.
+Departs: device claims are not counted; what a pod's status reports of a resize is, in ``PodInfos``.
 """
 
 from __future__ import annotations
