@@ -16,7 +16,10 @@ import typer
 from kubesim import __version__
 from kubesim.cli.image import app as image_app
 from kubesim.cli.options import (
+    OfRun,
+    OfScenario,
     OutputFormat,
+    PodName,
     PodOrder,
     Preset,
     ScenarioName,
@@ -194,14 +197,10 @@ def schedule(  # noqa: PLR0913  # the options of the verb
 
 @app.command(epilog="Example: kubesim why homeless --scenario mixed-pool --at 30s")
 def why(
-    pod: Annotated[str, typer.Argument(help="The pod: NAME or NAMESPACE/NAME.")],
+    pod: PodName,
     *,
-    scenario: Annotated[
-        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
-    ] = None,
+    scenario: OfScenario = None,
+    run: OfRun = None,
     seed: Seed = None,
     at: Annotated[
         str | None, typer.Option(help="When, in virtual time, such as 30s; default: the end.")
@@ -218,14 +217,10 @@ def why(
 
 @app.command(epilog="Example: kubesim cri report --scenario mixed-pool")
 def cri(
-    pod: Annotated[str, typer.Argument(help="The pod: NAME or NAMESPACE/NAME.")],
+    pod: PodName,
     *,
-    scenario: Annotated[
-        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
-    ] = None,
+    scenario: OfScenario = None,
+    run: OfRun = None,
     seed: Seed = None,
     at: Annotated[
         str | None, typer.Option(help="Until when, in virtual time; default: the end.")
@@ -265,12 +260,8 @@ def waterfall(  # noqa: PLR0913  # the options of the verb
         typer.Argument(help="The pod: NAME or NAMESPACE/NAME, or how names begin; default: all."),
     ] = None,
     *,
-    scenario: Annotated[
-        str | None, typer.Option(help="The scenario: a shipped one by name, a file or folder.")
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="A folder that kubesim run --out wrote.")
-    ] = None,
+    scenario: OfScenario = None,
+    run: OfRun = None,
     seed: Seed = None,
     calls: Annotated[bool, typer.Option("--calls", help="Show the CRI calls, too.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write charts to this HTML file.")] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,4 +41,12 @@ Seed = Annotated[
 Until = Annotated[str | None, typer.Option(help="Stop after so much virtual time, such as 90s.")]
 Preset = Annotated[
     str | None, typer.Option(help="A preset by name or file; default: the scenario's.")
+]
+PodName = Annotated[str, typer.Argument(help="The pod: NAME or NAMESPACE/NAME.")]
+OfScenario = Annotated[
+    str | None,
+    typer.Option("--scenario", help="The scenario: a shipped one by name, a file or folder."),
+]
+OfRun = Annotated[
+    Path | None, typer.Option("--run", help="A folder that kubesim run --out wrote.")
 ]

@@ -12,17 +12,33 @@ from kubesim.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """What was run.
+    """What was run, or is to be run.
 
     Attributes:
         scenario: The scenario, with the run's preset.
-        seed: The run's seed.
-        until_ns: Where the run ended.
+        seed: The run's seed; the scenario's own if ``None``.
+        until_ns: Where the run ended; its whole duration if ``None``.
     """
 
     scenario: Scenario
-    seed: int
-    until_ns: int
+    seed: int | None
+    until_ns: int | None
+
+
+def run_asked_for(*, scenario: str | None, run: Path | None, seed: int | None) -> PastRun:
+    """What ``--scenario`` and ``--seed``, or ``--run``, name.
+
+    Raises:
+        InputError: If both or neither are given, or there is no such run.
+    """
+    if (scenario is None) == (run is None):
+        raise InputError("give either --scenario NAME or --run DIR")
+    if run is None:
+        assert scenario is not None
+        return PastRun(Scenario.load(scenario), seed, None)
+    if seed is not None:
+        raise InputError("--seed goes with --scenario; a run has its own")
+    return past_run(run)
 
 
 def past_run(folder: Path) -> PastRun:

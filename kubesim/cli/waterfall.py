@@ -7,12 +7,11 @@ from pathlib import Path
 
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import console, print_data, write_text
-from kubesim.cli.pastrun import past_run
+from kubesim.cli.pastrun import run_asked_for
 from kubesim.cli.running import simulate
 from kubesim.errors import EXIT_PASSED, InputError, Problem
 from kubesim.manifests import closest
 from kubesim.report.waterfall import as_data, html_page, perfetto, render
-from kubesim.scenario import Scenario
 from kubesim.telemetry.waterfall import Waterfall, waterfalls
 
 
@@ -32,16 +31,8 @@ def waterfall_command(  # noqa: PLR0913  # the options of the verb
     Raises:
         InputError: If there is no such run or pod, or a file cannot be written.
     """
-    if (scenario is None) == (run is None):
-        raise InputError("give either --scenario NAME or --run DIR")
-    if run is not None:
-        if seed is not None:
-            raise InputError("--seed goes with --scenario; a run has its own")
-        past = past_run(run)
-        ended = simulate(past.scenario, seed=past.seed, until_ns=past.until_ns)
-    else:
-        assert scenario is not None
-        ended = simulate(Scenario.load(scenario), seed=seed)
+    asked = run_asked_for(scenario=scenario, run=run, seed=seed)
+    ended = simulate(asked.scenario, seed=asked.seed, until_ns=asked.until_ns)
     falls = _chosen(waterfalls(ended.journal), pod)
     if html is not None:
         write_text(html, html_page(falls))

@@ -9,10 +9,9 @@ from typing import Any
 from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
-from kubesim.cli.pastrun import past_run
+from kubesim.cli.pastrun import run_asked_for
 from kubesim.controlplane.scheduler.explain import shown, verdict_lines
 from kubesim.errors import EXIT_PASSED, InputError
-from kubesim.scenario import Scenario
 from kubesim.scenario.asking import Question
 from kubesim.sim.time import human
 from kubesim.telemetry.startup import TOTAL
@@ -51,15 +50,8 @@ def question_about(
     Raises:
         InputError: If there is no such run.
     """
-    if (scenario is None) == (run is None):
-        raise InputError("give either --scenario NAME or --run DIR")
-    if run is not None and seed is not None:
-        raise InputError("--seed goes with --scenario; a run has its own")
-    if run is not None:
-        past = past_run(run)
-        return Question(past.scenario, pod, seed=past.seed, until_ns=past.until_ns)
-    assert scenario is not None
-    return Question(Scenario.load(scenario), pod, seed=seed)
+    asked = run_asked_for(scenario=scenario, run=run, seed=seed)
+    return Question(asked.scenario, pod, seed=asked.seed, until_ns=asked.until_ns)
 
 
 def parse_at(at: str | None) -> int | None:

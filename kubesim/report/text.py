@@ -200,6 +200,8 @@ def startup_table(run: Run) -> RichTable:
         for phases in groups.values():
             took = sorted(phases.get(phase, ()))
             cells += [human(quantile(took, q)) if took else "-" for q in (50, 99)]
+        if set(cells) == {"-"}:
+            continue
         if phase == TOTAL:
             table.add_section()
         table.add_row(phase, *cells, Text(meaning, style="dim"))

@@ -8,11 +8,14 @@ from kubesim.telemetry.startup import PHASES
 
 
 def test_report_has_every_section(mixed_pool: Run) -> None:
-    """Digest, nodes, pods, every phase, services, expectations, and what is not simulated."""
+    """Digest, nodes, pods, every phase that a pod had, services, and what is not simulated."""
     report = text(mixed_pool)
     for expected in (mixed_pool.digest, "wasm-1", "report", "instantiation", "Not simulated"):
         assert expected in report
-    assert [] == [phase for phase in PHASES if phase not in report]
+    had = {phase for pod in mixed_pool.pods for phase in pod["startup"]}
+    assert {"probe"} == set(PHASES) - had
+    assert [] == [phase for phase in had if phase not in report]
+    assert "probe" not in report
 
 
 def test_report_lines_fit(mixed_pool: Run) -> None:
