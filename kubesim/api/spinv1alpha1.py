@@ -134,12 +134,12 @@ class SpinAppSpec(KubeModel):
     executor: str | None = None
     image: str
     image_pull_secrets: Unsimulated[tuple[LocalObjectReference, ...]] = ()
-    checks: Unsimulated[HealthChecks] = HealthChecks.zero()
+    checks: HealthChecks = HealthChecks.zero()
     replicas: Int32 | None = None
     enable_autoscaling: Bool | None = None
     runtime_config: RuntimeConfig = RuntimeConfig.zero()
-    volumes: Unsimulated[tuple[Volume, ...]] = ()
-    volume_mounts: Unsimulated[tuple[VolumeMount, ...]] = ()
+    volumes: tuple[Volume, ...] = ()
+    volume_mounts: tuple[VolumeMount, ...] = ()
     variables: tuple[SpinVar, ...] = ()
     service_annotations: FrozenMap[str, str] = FrozenMap()
     deployment_annotations: FrozenMap[str, str] = FrozenMap()

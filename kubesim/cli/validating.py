@@ -13,7 +13,8 @@ from kubesim.manifests import Document, Manifest, check, load_documents, read_pa
 from kubesim.scenario import Scenario
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.lenient import Strictness, read
-from kubesim.scenario.loading import SCENARIO_FILE, unscaled
+from kubesim.scenario.loading import SCENARIO_FILE
+from kubesim.scenario.spinapps import unscaled
 
 STDIN = "-"
 

@@ -132,6 +132,7 @@ class ClusterConfig:
         registries: Registries with limits.
         spinkube: Whether SpinKube is installed.
         keda: Whether KEDA is installed.
+        redis_stores: Whether some application's runtime configuration may name a Redis server.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
@@ -158,6 +159,7 @@ class ClusterConfig:
     spinkube: bool = False
     keda: bool = False
     shim_installers: bool = False
+    redis_stores: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
     horizontal_pod_autoscaler: HPAConfig = field(default_factory=HPAConfig)

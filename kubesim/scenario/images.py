@@ -26,6 +26,7 @@ from kubesim.wire.image import (
     WasmProgram,
     sha256_digest,
 )
+from kubesim.wire.redis import REDIS_PORT
 
 WASM_LAYER_MEDIA_TYPE = "application/vnd.wasm.content.layer.v1+wasm"
 
@@ -140,7 +141,7 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         service=_or(spec.service, numbers.service.distribution),
         workers=spec.workers or numbers.workers.value,
         memory_bytes=spec.memory.value() if spec.memory else numbers.memory.value,
-        port=spec.port,
+        port=_port(spec),
         run_time=None if spec.run_time is None else Constant(spec.run_time),
         exit_code=spec.exit_code,
         log=spec.log,
@@ -161,7 +162,15 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         request_memory_bytes=spec.memory_per_request.value() if spec.memory_per_request else 0,
         growth_bytes=spec.memory_growth.by.value() if spec.memory_growth else 0,
         growth_every_ns=spec.memory_growth.every if spec.memory_growth else 0,
+        redis=spec.protocol == "redis",
     )
+
+
+def _port(spec: ProgramSpec) -> int:
+    """Where it listens; each protocol has its default."""
+    if spec.protocol == "redis" and "port" not in spec.model_fields_set:
+        return REDIS_PORT
+    return spec.port
 
 
 def _call(spec: CallSpec) -> ServiceCall:

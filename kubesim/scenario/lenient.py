@@ -262,12 +262,14 @@ def runtime_config(data: Data) -> Iterator[Finding]:
                  if key in _STORE_LISTS}  # fmt: skip
     rest = {key: value for key, value in given.items() if key not in _STORE_LISTS}
     del spec[name]
+    tokenless = [_with_token(store) for store in converted.get("sqliteDatabases") or ()]
     spec["runtimeConfig"] = {**rest, **converted}
     yield Finding(
         path=("spec", name),
         problem=f'unknown field "spec.{name}"',
         hint='did you mean "runtimeConfig"?',
-        done=f"spec.{name} is read as spec.runtimeConfig, its maps as lists of stores",
+        done=f"spec.{name} is read as spec.runtimeConfig, its maps as lists of stores"
+        + (", its libsql database with an empty token" if any(tokenless) else ""),
     )
 
 
@@ -288,6 +290,17 @@ def _as_list(stores: Any) -> Any:
         for name, store in stores.items()
         if isinstance(store, dict)
     ]
+
+
+def _with_token(database: Any) -> bool:
+    """Give a libSQL database the token without which Spin does not start; whether it had none."""
+    if not isinstance(database, dict) or database.get("type") != "libsql":
+        return False
+    options = database.setdefault("options", [])
+    if any(isinstance(option, dict) and option.get("name") == "token" for option in options):
+        return False
+    options.append({"name": "token", "value": ""})
+    return True
 
 
 def pod_spec(data: Data) -> Iterator[Finding]:

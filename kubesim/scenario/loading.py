@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
-from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.karpenterv1 import NodePool
 from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
 from kubesim.api.scheme import SCHEME
-from kubesim.api.spinv1alpha1 import RuntimeConfig, SpinApp, SpinAppExecutor
+from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
-from kubesim.cluster.apply import DEFAULT_NAMESPACE
 from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.spin.installers import installs_shims
 from kubesim.errors import InputError, Problem
@@ -50,6 +48,7 @@ from kubesim.scenario.networks import cut_problems, registry_configs, topology_c
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import karpenter_config, nodes_of, pools_of, step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
+from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
 from kubesim.share import share_path
 from kubesim.wire.image import Image
@@ -120,6 +119,7 @@ class LoadedScenario:
             registries=registry_configs(spec),
             spinkube=self.has_spinkube,
             keda=any(isinstance(manifest.obj, ScaledObject) for manifest in self.applied),
+            redis_stores=any(may_use_redis(manifest.obj) for manifest in self.applied),
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
 
@@ -357,6 +357,7 @@ class _Loader:
         for (kind, path), count in seen.items():
             yield f"{kind} {path} has no effect ({count} {_objects(count)})"
         yield from unscaled(manifest.obj for manifest in applied)
+        yield from stores_outside(manifest.obj for manifest in applied)
         modelled = {image.name for image in spec.images}
         spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}
         for image in images:
@@ -366,30 +367,6 @@ class _Loader:
             if image.name in spin:
                 instead = "a Wasm shim finds no module in it"
             yield f'image "{image.name}" has no model: {instead}'
-        if any(m.obj.spec.runtime_config != RuntimeConfig.zero() for m in applied
-               if isinstance(m.obj, SpinApp)):  # fmt: skip
-            yield (
-                "SpinApp spec.runtimeConfig becomes the operator's Secret; which stores a component "
-                "has is said by its image in the scenario"
-            )
-
-
-def unscaled(objects: Iterable[KubeObject]) -> Iterable[str]:
-    """Applications that wait for an autoscaler that nobody made."""
-    objects = tuple(objects)
-    scaled = {
-        (hpa.namespace or DEFAULT_NAMESPACE, hpa.spec.scale_target_ref.name)
-        for hpa in objects
-        if isinstance(hpa, HorizontalPodAutoscaler | ScaledObject)
-    }
-    for app in objects:
-        if isinstance(app, SpinApp) and app.spec.enable_autoscaling:
-            namespace = app.namespace or DEFAULT_NAMESPACE
-            if (namespace, app.name) not in scaled:
-                yield (
-                    f"SpinApp {namespace}/{app.name} has enableAutoscaling, and nothing scales its "
-                    "Deployment: the operator makes no HorizontalPodAutoscaler, it stays at 1 (W7)"
-                )
 
 
 def _objects(count: int) -> str:

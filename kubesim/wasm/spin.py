@@ -1,5 +1,8 @@
 """fermyon:spin@2: key-value, sqlite and variables, as a guest calls them.
 
+Where a store's data is, the runtime configuration says: in the container, or in a Redis server
+(``redis``); what is somewhere outside of the cluster is not to be reached.
+
 Mirrors: Spin 3, wit/deps/spin@2.0.0 {key-value,sqlite,variables}.wit; crates/factor-*.
 Departs: keys are listed in order.
 """
@@ -10,6 +13,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from kubesim.wasm import redis
 from kubesim.wasm.database import Cell, Database, DatabaseFull
 from kubesim.wasm.execution import STORES
 from kubesim.wasm.stores import VALUE_BYTES_MAX
@@ -35,9 +39,10 @@ class OpenStore:
 
 @dataclass(slots=True)
 class Connection:
-    """An open database."""
+    """An open database; a remote one is only found out not to be there when it is asked."""
 
-    database: Database
+    database: Database | None
+    unreachable: str = ""
 
 
 def store_open(guest: ComponentGuest, label: str) -> Ok | Err:
@@ -45,14 +50,23 @@ def store_open(guest: ComponentGuest, label: str) -> Ok | Err:
     if label not in guest.spin.key_value_stores:
         guest.deny("key-value.open", label, Errno.ENOTCAPABLE)
         return _ACCESS_DENIED
-    if _handles(guest, OpenStore) >= HANDLES_MAX:
+    if _handles(guest, OpenStore) + _handles(guest, redis.RedisStore) >= HANDLES_MAX:
         return Err(Case("store-table-full"))
-    return Ok(guest.own(_STORE, OpenStore(label)))
+    if label in guest.spin.unreachable:
+        return Err(Case("other", guest.spin.unreachable[label]))
+    host = guest.spin.redis_stores.get(label)
+    if host is None:
+        return Ok(guest.own(_STORE, OpenStore(label)))
+    opened = redis.opened(guest, host)
+    return opened if isinstance(opened, Err) else Ok(guest.own(_STORE, opened))
 
 
 def store_get(guest: ComponentGuest, number: int, key: str) -> Ok | Err:
     """The value of a key, if it has one."""
-    value = guest.spin.stores.get(_label(guest, number), key)
+    store = _store(guest, number)
+    if isinstance(store, redis.RedisStore):
+        return redis.get(guest, store, key)
+    value = guest.spin.stores.get(store.label, key)
     guest.take(len(value or b""))
     return Ok(value)
 
@@ -62,25 +76,37 @@ def store_set(guest: ComponentGuest, number: int, key: str, value: bytes) -> Ok 
     guest.take(len(value))
     if len(value) > VALUE_BYTES_MAX:
         return Err(Case("other", f"a value has at most {VALUE_BYTES_MAX} bytes"))
-    if not guest.spin.stores.put(_label(guest, number), key, value):
+    store = _store(guest, number)
+    if isinstance(store, redis.RedisStore):
+        return redis.put(guest, store, key, value)
+    if not guest.spin.stores.put(store.label, key, value):
         return Err(Case("other", "the store is full"))
     return OK
 
 
 def store_delete(guest: ComponentGuest, number: int, key: str) -> Ok | Err:
     """Forget a key."""
-    guest.spin.stores.put(_label(guest, number), key, None)
+    store = _store(guest, number)
+    if isinstance(store, redis.RedisStore):
+        return redis.delete(guest, store, key)
+    guest.spin.stores.put(store.label, key, None)
     return OK
 
 
 def store_exists(guest: ComponentGuest, number: int, key: str) -> Ok | Err:
     """Whether a key has a value."""
-    return Ok(guest.spin.stores.get(_label(guest, number), key) is not None)
+    store = _store(guest, number)
+    if isinstance(store, redis.RedisStore):
+        return redis.exists(guest, store, key)
+    return Ok(guest.spin.stores.get(store.label, key) is not None)
 
 
 def store_get_keys(guest: ComponentGuest, number: int) -> Ok | Err:
     """All keys."""
-    keys = guest.spin.stores.keys(_label(guest, number))
+    store = _store(guest, number)
+    if isinstance(store, redis.RedisStore):
+        return redis.keys(guest, store)
+    keys = guest.spin.stores.keys(store.label)
     guest.take(sum(map(len, keys)))
     guest.take_entries(len(keys))
     return Ok(keys)
@@ -94,7 +120,9 @@ def connection_open(guest: ComponentGuest, name: str) -> Ok | Err:
     if _handles(guest, Connection) >= HANDLES_MAX:
         return Err(Case("io", "too many connections"))
     guest.touched.add(STORES)
-    return Ok(guest.own(_CONNECTION, Connection(guest.spin.stores.database(name))))
+    remote = guest.spin.unreachable_databases.get(name, "")
+    database = None if remote else guest.spin.stores.database(name)
+    return Ok(guest.own(_CONNECTION, Connection(database, remote)))
 
 
 def connection_execute(
@@ -103,7 +131,10 @@ def connection_execute(
     """Run a statement."""
     guest.touched.add(STORES)
     guest.take(len(statement))
-    database = guest.get(number, Connection).database
+    connection = guest.get(number, Connection)
+    database = connection.database
+    if database is None:
+        return Err(Case("io", connection.unreachable))
     given: list[Cell] = [parameter.value for parameter in parameters]
     try:
         columns, rows = database.execute(
@@ -132,9 +163,12 @@ def variable_get(guest: ComponentGuest, name: str) -> Ok | Err:
     return Err(Case("undefined", name)) if value is None else Ok(value)
 
 
-def _label(guest: ComponentGuest, number: int) -> str:
+def _store(guest: ComponentGuest, number: int) -> OpenStore | redis.RedisStore:
     guest.touched.add(STORES)
-    return guest.get(number, OpenStore).label
+    found = guest.resources.get(number)
+    if found is not None and isinstance(found[1], redis.RedisStore):
+        return found[1]
+    return guest.get(number, OpenStore)
 
 
 def _handles(guest: ComponentGuest, kind: type) -> int:

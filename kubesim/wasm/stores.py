@@ -72,6 +72,8 @@ class Stores:
         self._pairs: dict[str, dict[str, bytes]] = {}
         self._databases: dict[str, Database] = {}
         self._undo: list[tuple[str, str, bytes | None]] = []
+        self.connected: set[str] = set()
+        """Redis servers that this process has had a connection to."""
         self._bytes = 0
 
     def get(self, label: str, key: str) -> bytes | None:
@@ -139,6 +141,9 @@ class SpinContext:
         sqlite_databases: Names of the databases it may open.
         variables: Its configuration variables.
         allowed_outbound_hosts: Whom it may call, as ``scheme://host:port`` with wildcards.
+        redis_stores: The host and port of each label whose store is a Redis server.
+        unreachable: What opening a store says that is somewhere outside of the cluster, by label.
+        unreachable_databases: The same of databases, by name.
         outbound: Calls another service; without it nobody answers.
     """
 
@@ -147,6 +152,9 @@ class SpinContext:
     sqlite_databases: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allowed_outbound_hosts: tuple[str, ...] = ()
+    redis_stores: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unreachable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unreachable_databases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     outbound: Outbound | None = None
 
     @property
@@ -157,6 +165,9 @@ class SpinContext:
             self.sqlite_databases,
             tuple(sorted(self.variables.items())),
             self.allowed_outbound_hosts,
+            tuple(sorted(self.redis_stores.items())),
+            tuple(sorted(self.unreachable.items())),
+            tuple(sorted(self.unreachable_databases.items())),
         )
 
     def allows(self, scheme: str, authority: str) -> bool:

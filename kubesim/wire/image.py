@@ -138,6 +138,7 @@ class LinuxProgram:
         request_memory_bytes: What it needs in addition for each request that it works on.
         growth_bytes: What its memory grows by each time.
         growth_every_ns: How often it grows; 0 for never.
+        redis: It is a Redis server: it does what commands say and keeps what they set.
     """
 
     init: Distribution
@@ -160,6 +161,7 @@ class LinuxProgram:
     request_memory_bytes: int = 0
     growth_bytes: int = 0
     growth_every_ns: int = 0
+    redis: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,34 +2,59 @@
 
 The Wasm runtimes other than Spin give a module the container's root as a preopened directory: here
 there is nothing in it but what is mounted. Spin's components see no mounts, but Spin itself looks for
-its runtime configuration among them.
+its runtime configuration among them (``runtimeconfig``).
 
-Mirrors: containerd-shim-spin (RUNTIME_CONFIG_PATH; variables of the environment with the prefix
-``SPIN_VARIABLE_`` override the manifest's), spin crates/factor-key-value and factor-sqlite (labels
-without a definition are refused), runwasi crates/containerd-shim-wasmtime (preopened root).
-Departs: of the runtime configuration only the labels of stores and databases count: whatever their
-type is, they are in memory and the container's own; without one, every label that the manifest asks
-for is there.
+Mirrors: containerd-shim-spin (variables of the environment with the prefix ``SPIN_VARIABLE_``
+override the manifest's; ``SPIN_MAX_INSTANCE_MEMORY``), runwasi crates/containerd-shim-wasmtime
+(preopened root).
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
+from dataclasses import replace
 
+from kubesim.node.shim import runtimeconfig
+from kubesim.node.shim.runtimeconfig import RuntimeConfig
 from kubesim.node.shim.spin import NAME as SPIN
-from kubesim.node.shim.task import ShimError, TaskSpec
+from kubesim.node.shim.task import TaskSpec
+from kubesim.wasm.execution import Limits
 from kubesim.wasm.stores import SpinContext, Stores
-from kubesim.wire.filetree import Directory, File, assemble
+from kubesim.wire.filetree import Directory, assemble
 from kubesim.wire.image import SpinGrants, WasmProgram
 
-RUNTIME_CONFIG_PATH = "/runtime-config.toml"
+MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
 _VARIABLE_PREFIX = "SPIN_VARIABLE_"
+_INSTANCE_MEMORY = "SPIN_MAX_INSTANCE_MEMORY"
 
 Snapshot = list[tuple[Directory, Directory]]
 
 
-def spin_context(program: WasmProgram, spec: TaskSpec, stores: Stores) -> SpinContext:
+def runtime_config(shim: str, spec: TaskSpec, grants: SpinGrants) -> RuntimeConfig:
+    """Where the stores are, of a shim that is Spin's.
+
+    Raises:
+        RuntimeConfigError: Spin does not start with its configuration.
+    """
+    if shim != SPIN:
+        return RuntimeConfig()
+    mounted = dict(spec.mounts).get(runtimeconfig.RUNTIME_CONFIG_PATH)
+    return runtimeconfig.read(mounted, grants, spec.container)
+
+
+def limits(shim: str, spec: TaskSpec) -> Limits:
+    """The sandbox's limits: the container's memory limit, and Spin's for one instance."""
+    found = Limits()
+    if spec.memory_limit_bytes:
+        found = replace(found, memory_bytes=min(spec.memory_limit_bytes, MAX_MEMORY_BYTES))
+    given = dict(spec.envs).get(_INSTANCE_MEMORY, "") if shim == SPIN else ""
+    if given.isdecimal():  # anything else, the shim ignores
+        found = replace(found, memory_bytes=min(int(given), found.memory_bytes))
+    return found
+
+
+def spin_context(
+    program: WasmProgram, spec: TaskSpec, stores: Stores, config: RuntimeConfig
+) -> SpinContext:
     """What a container's component is granted: its manifest's grants, variables overridden."""
     grants = program.grants
     variables = dict(grants.variables)
@@ -42,6 +67,9 @@ def spin_context(program: WasmProgram, spec: TaskSpec, stores: Stores) -> SpinCo
         sqlite_databases=grants.sqlite_databases,
         variables=variables,
         allowed_outbound_hosts=grants.allowed_outbound_hosts,
+        redis_stores=config.redis_stores,
+        unreachable=config.unreachable,
+        unreachable_databases=config.unreachable_databases,
     )
 
 
@@ -50,30 +78,6 @@ def preopens(shim: str, spec: TaskSpec) -> dict[str, Directory]:
     if shim == SPIN or not spec.mounts:
         return {}
     return {"/": assemble(dict(spec.mounts))}
-
-
-def check_runtime_config(shim: str, spec: TaskSpec, grants: SpinGrants) -> None:
-    """Read the runtime configuration where Spin looks for it.
-
-    Raises:
-        ShimError: If it is no TOML, or does not define what the application asks for.
-    """
-    mounted = dict(spec.mounts).get(RUNTIME_CONFIG_PATH)
-    if shim != SPIN or not isinstance(mounted, File):
-        return
-    try:
-        config = tomllib.loads(mounted.data.decode())
-    except ValueError as error:
-        raise ShimError(
-            f"failed to resolve runtime config from {RUNTIME_CONFIG_PATH}: {error}"
-        ) from None
-    for key, what, asked in (
-        ("key_value_store", "key_value_stores", grants.key_value_stores),
-        ("sqlite_database", "sqlite_databases", grants.sqlite_databases),
-    ):
-        unknown = _undefined(asked, config.get(key, {}))
-        if unknown:
-            raise ShimError(f'unknown {what} label "{unknown}" for component "{spec.container}"')
 
 
 def snapshot(spec: TaskSpec) -> Snapshot:
@@ -89,8 +93,3 @@ def restore(taken: Snapshot) -> None:
         assert tree.space is not None
         assert before.space is not None
         tree.space.used_bytes = before.space.used_bytes
-
-
-def _undefined(asked: Iterable[str], defined: object) -> str:
-    known = {"default", *defined} if isinstance(defined, dict) else {"default"}
-    return next((label for label in asked if label not in known), "")

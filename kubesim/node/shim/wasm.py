@@ -31,9 +31,10 @@ from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.denials import Denials
 from kubesim.node.shim.foresight import Foresight
 from kubesim.node.shim.grants import (
-    check_runtime_config,
+    limits,
     preopens,
     restore,
+    runtime_config,
     snapshot,
     spin_context,
 )
@@ -43,6 +44,7 @@ from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_
 from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import RuncShim
+from kubesim.node.shim.runtimeconfig import RuntimeConfig, RuntimeConfigError
 from kubesim.node.shim.spin import NAME as SPIN
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
@@ -62,7 +64,7 @@ from kubesim.wasm import wagi
 from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
-from kubesim.wasm.execution import Execution, Limits, Status, WasiContext
+from kubesim.wasm.execution import Execution, Status, WasiContext
 from kubesim.wasm.memo import Memo
 from kubesim.wasm.spinheaders import with_spin_headers
 from kubesim.wasm.stores import Awaiting, Stores
@@ -77,7 +79,6 @@ from kubesim.wire.http import (
 from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
 
 EXEC_NOT_SUPPORTED = "/containerd.task.v3.Task/Exec is not supported: not found"
-MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
 
 
 class WasmShim:
@@ -151,7 +152,8 @@ class WasmTask:
         self.log = ContainerLog(self._sim, spec)
         self.denials = Denials(self._sim, spec)
         self._rng = self._sim.rng(f"{spec.scope}/shim")
-        self._limits = _limits(spec)
+        self.limits = limits(shim.name, spec)
+        self.config = RuntimeConfig()
         # The default stores are files in the container's own layer: gone when it is.
         self.stores = Stores()
         self.port = program.port or _default_port(shim.name)
@@ -176,7 +178,6 @@ class WasmTask:
             raise ShimError(
                 f"{runtime.name}: the module does not export wasi:http/incoming-handler"
             )
-        check_runtime_config(self.shim.name, self.spec, self._program.grants)
         began_ns = self._sim.now
         size_bytes = len(self._program.module)
         yield from self.shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
@@ -192,6 +193,11 @@ class WasmTask:
         )
         self._memory.allocate(runtime.instance_bytes)
         if self.exited.triggered:
+            return
+        try:
+            self.config = runtime_config(self.shim.name, self.spec, self._program.grants)
+        except RuntimeConfigError as error:
+            self._sim.call_in(0, self._fail, str(error))
             return
         run = self._command if self._program.kind is WasmKind.COMMAND else self._trigger
         self._sim.process(run(module))
@@ -242,9 +248,9 @@ class WasmTask:
         execution = self.shim.engine().run(
             module,
             context,
-            self._limits,
+            self.limits,
             time=self.shim.runtime.time,
-            spin=spin_context(self._program, spec, self.stores),
+            spin=spin_context(self._program, spec, self.stores, self.config),
         )
         for cpu_ns, sleep_ns, chunk in timed_output(execution):
             yield from self.cgroup.compute(cpu_ns)
@@ -274,7 +280,12 @@ class WasmTask:
         if self._listening:
             self._phase_ended("listen", began_ns)
         else:
-            self.log.write("stderr", b"Error: Address already in use (os error 98)\n")
+            self._fail("Address already in use (os error 98)")
+
+    def _fail(self, why: str) -> None:
+        """The runtime itself gives up: what runwasi makes of an error is exit code 137."""
+        if not self.exited.triggered:
+            self.log.write("stderr", f"Error: {why}\n".encode())
             self._end(ExitStatus(exit_code=FAILED_EXIT_CODE, reason="Error"))
 
     def _end(self, exit_status: ExitStatus) -> None:
@@ -348,7 +359,7 @@ class WasmHttpHandler(ABC):
         # Random bytes follow from the run's seed and the module alone, so that a guest that draws
         # some only to seed its hash maps stays a function of its input.
         self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
-        self._limits = _limits(spec)
+        self._limits = task.limits
         self._denials = task.denials
         assert task.cgroup is not None
         self._cgroup = task.cgroup
@@ -435,7 +446,7 @@ class ComponentHttpHandler(WasmHttpHandler):
         super().__init__(task, module=module)
         assert isinstance(task.spec.program, WasmProgram)
         spec = task.spec
-        self._granted = spin_context(task.spec.program, spec, task.stores)
+        self._granted = spin_context(task.spec.program, spec, task.stores, task.config)
         outbounds = task.shim.outbound
         self._outbound = outbounds(spec.namespace, spec.pod) if outbounds is not None else None
 
@@ -484,11 +495,3 @@ def _answers_http(module: Module | Component) -> bool:
 def _default_port(shim: str) -> int:
     """Where a shim's HTTP server listens when the image does not say."""
     return WASMTIME_PORT if shim == WASMTIME else HTTP_PORT
-
-
-def _limits(spec: TaskSpec) -> Limits:
-    """The sandbox's limits: the container's memory limit is the module's."""
-    limits = Limits()
-    if spec.memory_limit_bytes:
-        limits = replace(limits, memory_bytes=min(spec.memory_limit_bytes, MAX_MEMORY_BYTES))
-    return limits

@@ -67,6 +67,8 @@ class ProgramSpec(ScenarioModel):
         cpu: CPU that it uses all the time beside its requests, such as ``300m``.
         memory_per_request: What each request needs in addition while it is worked on.
         memory_growth: What it takes with time.
+        protocol: ``redis`` makes it a Redis server that keeps in memory what it is told; it listens
+            on 6379 unless ``port`` says otherwise.
     """
 
     model: str = "default"
@@ -91,6 +93,7 @@ class ProgramSpec(ScenarioModel):
     cpu: ScenarioQuantity | None = None
     memory_per_request: ScenarioQuantity | None = None
     memory_growth: GrowthSpec | None = None
+    protocol: Literal["http", "redis"] = "http"
 
 
 class SpinSpec(ScenarioModel):

@@ -21,7 +21,7 @@ from kubesim.world.traffic.config import TrafficConfig
 from kubesim.world.traffic.exchange import Exchange, Transport
 from kubesim.world.traffic.meters import Meters
 
-SCHEME_PORTS = {"http": 80, "https": 443}
+SCHEME_PORTS = {"http": 80, "https": 443, "redis": 6379}
 CLUSTER_SUFFIXES = (".svc.cluster.local", ".svc")
 
 

@@ -17,6 +17,7 @@ from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Outlook, Served
 from kubesim.wire.image import Condition, LinuxProgram, ServiceCall
 from kubesim.world.workload.queue import RequestQueue
+from kubesim.world.workload.redis import RedisData
 
 RESET = "connection reset by peer"
 GRPC_HEADER = ("content-type", "application/grpc")
@@ -92,6 +93,7 @@ class LinuxProcess:
         self._queue = RequestQueue(sim, workers=program.workers, length=program.queue_length)
         self._alive = True
         self._response = HttpResponse(body=program.body)
+        self._redis = RedisData() if program.redis else None
         self._began_ns = sim.now
         self._gone: Event | None = None
         self._disturbed: Event | None = None
@@ -197,8 +199,12 @@ class LinuxProcess:
         queue.leave()
         if not self._alive:
             return ConnectionRefused(RESET)
-        response = self._response if answered else HttpResponse(status=502)
-        if not well:
+        response: HttpResponse | None = self._response if answered else HttpResponse(status=502)
+        if self._redis is not None:
+            response = self._execute_command(self._redis, request)
+            if response is None or not self._alive:
+                return ConnectionRefused(RESET)
+        elif not well:
             response = HttpResponse(status=503)
         if GRPC_HEADER in request.headers:
             response = HttpResponse(status=response.status, headers=(GRPC_HEADER,))
@@ -207,6 +213,17 @@ class LinuxProcess:
             queue_ns=began_ns - asked_ns + waited_ns,
             execute_ns=self._sim.now - began_ns - waited_ns,
         )
+
+    def _execute_command(self, data: RedisData, request: HttpRequest) -> HttpResponse | None:
+        """Do what a command says; what it keeps takes memory, which may be the end of it."""
+        before_bytes = data.size_bytes
+        response = data.serve(request)
+        grown_bytes = data.size_bytes - before_bytes
+        if grown_bytes > 0:
+            self._hooks.memory.allocate(grown_bytes)
+        else:
+            self._hooks.memory.free(-grown_bytes)
+        return response
 
     def _call_others(self, calls: tuple[ServiceCall, ...]) -> SimProcess[bool]:
         """One call after another, those that are parallel at once; whether all went well."""
