@@ -42,7 +42,9 @@ def guarded() -> Engine:
 @pytest.fixture
 def frugal(monkeypatch) -> None:
     """Containers have less fuel than usual: what is endless need not take long to be so."""
-    monkeypatch.setattr("kubesim.node.shim.grants.Limits", lambda: replace(LIMITS, fuel=200_000_000))
+    monkeypatch.setattr(
+        "kubesim.node.shim.grants.Limits", lambda: replace(LIMITS, fuel=200_000_000)
+    )
 
 
 def spec(case: Hostile, kind: WasmKind) -> TaskSpec:
