@@ -199,11 +199,12 @@ class LinuxProcess:
         queue.leave()
         if not self._alive:
             return ConnectionRefused(RESET)
-        response: HttpResponse | None = self._response if answered else HttpResponse(status=502)
+        response = self._response if answered else HttpResponse(status=502)
         if self._redis is not None:
-            response = self._execute_command(self._redis, request)
-            if response is None or not self._alive:
+            done = self._execute_command(self._redis, request)
+            if done is None or not self._alive:
                 return ConnectionRefused(RESET)
+            response = done
         elif not well:
             response = HttpResponse(status=503)
         if GRPC_HEADER in request.headers:
