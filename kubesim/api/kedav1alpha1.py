@@ -1,12 +1,13 @@
-"""KEDA's ScaledObject: a workload that is scaled by what happens outside of its pods.
+"""KEDA's ScaledObject and ScaledJob: pods for what happens outside of them.
 
-Mirrors: kedacore/keda apis/keda/v1alpha1 (scaledobject_types.go, scaletriggers_types.go,
-condition_types.go), apis/keda/v1alpha1/scaledobject_webhook.go (validation).
+Mirrors: kedacore/keda@8b4f083 apis/keda/v1alpha1 (scaledobject_types.go, scaledjob_types.go,
+scaletriggers_types.go, condition_types.go, scaledobject_webhook.go and scaledjob_webhook.go).
 """
 
 from typing import Literal
 
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscalerBehavior
+from kubesim.api.batchv1 import JobSpec
 from kubesim.api.fielderrors import FieldError, invalid
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import ConditionStatus, KubeObject, Time
@@ -38,10 +39,19 @@ class ScaleTrigger(KubeModel):
 
     type: str
     name: str | None = None
-    use_cached_metrics: Unsimulated[Bool | None] = None
+    use_cached_metrics: Bool | None = None
     metadata: FrozenMap[str, str] = FrozenMap()
     authentication_ref: Unsimulated[AuthenticationRef | None] = None
     metric_type: Literal["AverageValue", "Value", "Utilization"] | None = None
+
+
+FallbackBehavior = Literal[
+    "static",
+    "currentReplicas",
+    "currentReplicasIfHigher",
+    "currentReplicasIfLower",
+    "scalingModifiers",
+]
 
 
 class Fallback(KubeModel):
@@ -49,7 +59,7 @@ class Fallback(KubeModel):
 
     failure_threshold: Int32
     replicas: Int32
-    behavior: str | None = None
+    behavior: FallbackBehavior | None = None
 
 
 class HorizontalPodAutoscalerConfig(KubeModel):
@@ -65,15 +75,15 @@ class ScalingModifiers(KubeModel):
     formula: str | None = None
     target: str | None = None
     activation_target: str | None = None
-    metric_type: str | None = None
+    metric_type: Literal["AverageValue", "Value"] | None = None
 
 
 class AdvancedConfig(KubeModel):
     """What few need."""
 
     horizontal_pod_autoscaler_config: HorizontalPodAutoscalerConfig | None = None
-    restore_to_original_replica_count: Unsimulated[Bool | None] = None
-    scaling_modifiers: Unsimulated[ScalingModifiers | None] = None
+    restore_to_original_replica_count: Bool | None = None
+    scaling_modifiers: ScalingModifiers | None = None
 
 
 class ScaledObjectSpec(KubeModel):
@@ -88,7 +98,7 @@ class ScaledObjectSpec(KubeModel):
     max_replica_count: Int32 | None = None
     advanced: AdvancedConfig | None = None
     triggers: tuple[ScaleTrigger, ...]
-    fallback: Unsimulated[Fallback | None] = None
+    fallback: Fallback | None = None
 
 
 class KedaCondition(KubeModel):
@@ -100,6 +110,19 @@ class KedaCondition(KubeModel):
     message: str | None = None
 
 
+class HealthStatus(KubeModel):
+    """How a trigger's source is, for the fallback."""
+
+    number_of_failures: Int32 | None = None
+    status: Literal["Happy", "Failing"] | None = None
+
+
+class TriggerActivityStatus(KubeModel):
+    """Whether a trigger was active at the last look."""
+
+    is_active: Bool = False
+
+
 class ScaledObjectStatus(KubeModel):
     """What the operator did."""
 
@@ -108,7 +131,10 @@ class ScaledObjectStatus(KubeModel):
     last_active_time: Time | None = None
     external_metric_names: tuple[str, ...] = ()
     resource_metric_names: tuple[str, ...] = ()
+    composite_scaler_name: str | None = None
     conditions: tuple[KedaCondition, ...] = ()
+    health: FrozenMap[str, HealthStatus] = FrozenMap()
+    triggers_activity: FrozenMap[str, TriggerActivityStatus] = FrozenMap()
     paused_replica_count: Int32 | None = None
     hpa_name: str | None = None
     triggers_types: str | None = None
@@ -121,6 +147,58 @@ class ScaledObject(KubeObject):
     kind: Literal["ScaledObject"] = "ScaledObject"
     spec: ScaledObjectSpec
     status: ScaledObjectStatus = ScaledObjectStatus.zero()
+
+
+class ScalingStrategy(KubeModel):
+    """How many jobs are made of a queue."""
+
+    strategy: Literal["default", "custom", "accurate", "eager"] | None = None
+    custom_scaling_queue_length_deduction: Int32 | None = None
+    custom_scaling_running_job_percentage: str | None = None
+    pending_pod_conditions: tuple[str, ...] = ()
+    multiple_scalers_calculation: Literal["min", "avg", "sum", "max"] | None = None
+
+
+class Rollout(KubeModel):
+    """What becomes of the jobs of an older version."""
+
+    strategy: Literal["gradual", "immediate"] | None = None
+    propagation_policy: Literal["foreground", "background"] | None = None
+
+
+class ScaledJobSpec(KubeModel):
+    """Which jobs to make, of what, and how many at most."""
+
+    job_target_ref: JobSpec
+    polling_interval: Int32 | None = None
+    successful_jobs_history_limit: Int32 | None = None
+    failed_jobs_history_limit: Int32 | None = None
+    rollout_strategy: Literal["gradual", "immediate"] | None = None
+    rollout: Rollout = Rollout.zero()
+    env_source_container_name: Unsimulated[str | None] = None
+    min_replica_count: Int32 | None = None
+    max_replica_count: Int32 | None = None
+    scaling_strategy: ScalingStrategy = ScalingStrategy.zero()
+    triggers: tuple[ScaleTrigger, ...]
+
+
+class ScaledJobStatus(KubeModel):
+    """What the operator did."""
+
+    last_active_time: Time | None = None
+    conditions: tuple[KedaCondition, ...] = ()
+    triggers_types: str | None = None
+    external_metric_names: tuple[str, ...] = ()
+    triggers_activity: FrozenMap[str, TriggerActivityStatus] = FrozenMap()
+
+
+class ScaledJob(KubeObject):
+    """Makes jobs of what waits in a queue."""
+
+    api_version: Literal["keda.sh/v1alpha1"] = "keda.sh/v1alpha1"
+    kind: Literal["ScaledJob"] = "ScaledJob"
+    spec: ScaledJobSpec
+    status: ScaledJobStatus = ScaledJobStatus.zero()
 
 
 def hpa_min_replicas(spec: ScaledObjectSpec) -> int:

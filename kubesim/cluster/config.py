@@ -17,6 +17,7 @@ from kubesim.controlplane.autoscaling.hpa import HPAConfig
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
+from kubesim.world.broker import QueueConfig
 from kubesim.world.network import TopologyConfig
 from kubesim.world.registry import RegistryConfig
 from kubesim.world.traffic import Slo, TrafficConfig
@@ -128,6 +129,7 @@ class ClusterConfig:
         nodes: The nodes that exist when the run begins.
         images: What the registries have.
         traffic: The users.
+        queues: Queues at message brokers.
         network: What lies between nodes, registries and users.
         registries: Registries with limits.
         spinkube: Whether SpinKube is installed.
@@ -154,6 +156,7 @@ class ClusterConfig:
     nodes: tuple[NodeConfig, ...]
     images: tuple[Image, ...]
     traffic: tuple[TrafficConfig, ...]
+    queues: tuple[QueueConfig, ...] = ()
     network: TopologyConfig = field(default_factory=TopologyConfig)
     registries: tuple[RegistryConfig, ...] = ()
     spinkube: bool = False

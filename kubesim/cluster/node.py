@@ -33,6 +33,7 @@ from kubesim.wasm.engine import Engine
 from kubesim.wasm.memo import Memo
 from kubesim.wire.filetree import Directory
 from kubesim.wire.image import Image, Layer
+from kubesim.world.broker import MessageQueue
 from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry, RegistryError
 
@@ -53,6 +54,7 @@ class World:
     engine: Callable[[], Engine]
     memo: Callable[[], Memo]
     horizon_ns: int
+    queues: Callable[[str], MessageQueue] | None = None
     calls_from: Callable[[str], Calls] | None = None
     outbound_from: Callable[[str], Outbounds] | None = None
     persistent_volumes: dict[str, Directory] = field(default_factory=dict)
@@ -151,7 +153,12 @@ def assemble_node(
     if before is not None:
         content = before.containerd.images.content
     services = NodeServices(
-        sim=sim, node=config.name, machine=machine, sockets=world.network, content=content
+        sim=sim,
+        node=config.name,
+        machine=machine,
+        sockets=world.network,
+        content=content,
+        queues=world.queues,
     )
     shims = _shim_maker(world, services)
     containerd = Containerd(

@@ -12,9 +12,11 @@ from kubesim.node.shim.runc import Call
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.wire.http import HttpRequest
+from kubesim.world.broker import Broker
 from kubesim.world.network import PodNetwork
 from kubesim.world.traffic import Meters, OutboundCalls, PodCalls, TrafficConfig, TrafficSource
 from kubesim.world.traffic.exchange import Answer
+from kubesim.world.traffic.source import Producer
 
 INGRESS = "ingress"
 
@@ -45,6 +47,7 @@ class Requests:
         network: Where pods are.
         client: Makes a kube-proxy's connection to the API server, by its name.
         sync: A kube-proxy's delay.
+        broker: The queues that producers fill.
 
     Attributes:
         meters: What a metrics adapter reads.
@@ -57,7 +60,9 @@ class Requests:
         network: PodNetwork,
         client: Callable[[str], Client],
         sync: Distribution,
+        broker: Broker,
     ) -> None:
+        self._broker = broker
         self._sim = sim
         self._network = network
         self._client = client
@@ -70,6 +75,10 @@ class Requests:
         """Let the users come."""
         self._way("")
         for config in traffic:
+            if config.queue:
+                publish = self._broker.queue(config.queue).publish
+                Producer(self._sim, config=config, publish=publish)
+                continue
             way = self._way(config.node)
             source = TrafficSource(self._sim, config=config, transport=way, meters=self.meters)
             self._sources.append(source)

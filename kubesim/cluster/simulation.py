@@ -47,6 +47,7 @@ from kubesim.sim import Sim, SimProcess
 from kubesim.wasm.memo import Memo
 from kubesim.wire.image import LinuxProgram, WasmProgram
 from kubesim.wire.meters import RequestMeters
+from kubesim.world.broker import Broker
 from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry
 
@@ -102,11 +103,13 @@ class Simulation:
             client=self._client("kubectl", KUBECTL_LIMITS),
             pods=lambda: self.apiserver.list(Pod),
         )
+        self.broker = Broker(self.sim, config.queues)
         self._requests = Requests(
             self.sim,
             network=self._network,
             client=lambda name: self._client(name, NO_LIMITS),
             sync=config.preset.network.proxy_sync.distribution,
+            broker=self.broker,
         )
         self._start_control_plane()
         self._start_operators()
@@ -141,6 +144,7 @@ class Simulation:
     def at_end(self) -> None:
         """The run is over: components say what they leave undone."""
         self._requests.at_end()
+        self.broker.at_end()
 
     def run_until(self, until_ns: int) -> None:
         """Let time pass."""
@@ -233,6 +237,16 @@ class Simulation:
         """A registry is back."""
         self.sim.emit(StepTaken(verb="restore registry", subject=host))
         self.registry.restore(host)
+
+    def fail_queue(self, name: str) -> None:
+        """The broker of a queue answers nobody from now on."""
+        self.sim.emit(StepTaken(verb="fail queue", subject=name))
+        self.broker.queue(name).go_down()
+
+    def restore_queue(self, name: str) -> None:
+        """It is back."""
+        self.sim.emit(StepTaken(verb="restore queue", subject=name))
+        self.broker.queue(name).come_up()
 
     def fill_disk(self, node_name: str) -> None:
         """Something that is no pod's takes all that is left of a node's disk."""
@@ -339,6 +353,7 @@ class Simulation:
             engine=shared_engine,
             memo=lambda: self.memo,
             horizon_ns=config.horizon_ns,
+            queues=self.broker.queue if config.queues else None,
             calls_from=self._requests.calls_from if _pods_call(config) else None,
             outbound_from=self._requests.outbound_from if _components_call(config) else None,
         )

@@ -25,6 +25,7 @@ from kubesim.facts.containerd import (
     LayerUnpacked,
     ShimInstalled,
 )
+from kubesim.facts.messages import MessageLost, MessageProcessed, MessagesLeft
 from kubesim.facts.node import (
     ContainerExited,
     ContainerStarted,
@@ -66,6 +67,9 @@ __all__ = [
     "LayerPulled",
     "LayerUnpacked",
     "LogWritten",
+    "MessageLost",
+    "MessageProcessed",
+    "MessagesLeft",
     "ModuleLoaded",
     "NodeBecameReady",
     "NodeBooted",

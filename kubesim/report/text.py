@@ -42,6 +42,8 @@ def render(run: Run) -> RenderableType:
     if len(run.traffic):
         parts += _section("Traffic", traffic_table(run))
         parts += _section("Traffic over time", curves_table(run))
+    if len(run.queues):
+        parts += _section("Queues", queues_table(run))
     if len(run.losses):
         parts += _section("Lost requests", losses_table(run))
     if len(run.refused):
@@ -234,6 +236,21 @@ def services_table(run: Run) -> RichTable:
         )
         for why, count in service["failures"].items():
             table.add_row(Text(f"  {count} x {why}", style="red"), "", "", "", "", "", "", "")
+    return table
+
+
+def queues_table(run: Run) -> RichTable:
+    """One row a queue: every message is in exactly one of the columns up to LOST."""
+    table = _table(
+        "QUEUE", ">PUBLISHED", ">PROCESSED", ">READY", ">UNACKED", ">LOST", ">REFUSED",
+        ">WAIT p50", ">WAIT p99", ">WORK p50",
+    )  # fmt: skip
+    names = ("published", "processed", "ready", "unacknowledged", "lost", "refused")
+    for row in run.queues:
+        times = (row["wait_p50_ns"], row["wait_p99_ns"], row["took_p50_ns"])
+        table.add_row(
+            row["name"], *(str(row[name]) for name in names), *(human(ns) for ns in times)
+        )
     return table
 
 

@@ -16,6 +16,7 @@ from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
 from kubesim.wire.image import (
+    Consumption,
     Health,
     Image,
     Layer,
@@ -163,7 +164,12 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         growth_bytes=spec.memory_growth.by.value() if spec.memory_growth else 0,
         growth_every_ns=spec.memory_growth.every if spec.memory_growth else 0,
         redis=spec.protocol == "redis",
-    )
+        consumes=None if spec.consumes is None else Consumption(
+            queue=spec.consumes.queue,
+            messages=spec.consumes.messages,
+            idle_ns=spec.consumes.idle,
+        ),
+    )  # fmt: skip
 
 
 def _port(spec: ProgramSpec) -> int:

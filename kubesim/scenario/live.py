@@ -33,6 +33,7 @@ from kubesim.telemetry.build import (
 from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS, cost_rows, instance_rows
 from kubesim.telemetry.losses import LOSS_COLUMNS
 from kubesim.telemetry.observer import ServiceTotals
+from kubesim.telemetry.queues import QUEUE_COLUMNS, queue_row
 from kubesim.telemetry.requests import (
     CURVE_COLUMNS,
     TRAFFIC_COLUMNS,
@@ -176,6 +177,11 @@ class LiveRun:
             ),
             "services": Table("services", SERVICE_COLUMNS, services),
             "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
+            "queues": Table(
+                "queues",
+                QUEUE_COLUMNS,
+                [queue_row(name, totals) for name, totals in observer.queues.items()],
+            ),
             "losses": Table("losses", LOSS_COLUMNS, observer.losses.rows()),
             "traffic_curve": Table(
                 "traffic_curve", CURVE_COLUMNS, curve_rows(observer.sources, promises, self.now_ns)

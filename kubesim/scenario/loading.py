@@ -47,6 +47,7 @@ from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.networks import cut_problems, registry_configs, topology_config
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import karpenter_config, nodes_of, pools_of, step_problems
+from kubesim.scenario.queues import queue_configs, queue_problems, queue_step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
@@ -114,6 +115,7 @@ class LoadedScenario:
             traffic=tuple(
                 replace(source, end_ns=min(source.end_ns, horizon_ns)) for source in self.traffic
             ),
+            queues=queue_configs(spec),
             scheduler=self.scheduler,
             network=topology_config(spec, self.document),
             registries=registry_configs(spec),
@@ -199,6 +201,7 @@ class _Loader:
         nodes = [node.name for node in nodes_of(pools)]
         traffic = self._try(lambda: users.load(spec, nodes)) or ()
         self._try(lambda: topology_config(spec, document))
+        self._problems += queue_problems(spec, document)
         scheduler = self._try(lambda: scheduler_setup(spec, document, self._folder))
         self._try(lambda: compile_expectations(spec, document))
         manifests = self._try(lambda: self._manifests(spec, document, rest)) or ()
@@ -300,6 +303,7 @@ class _Loader:
                 steps[index] = self._decoded(documents, spec, known)
             self._problems += step_problems(spec, step, document, where)
             self._problems += cut_problems(spec, step, document, where)
+            self._problems += queue_step_problems(spec, step, document, where)
             self._check_step(step, document, where)
         return steps
 

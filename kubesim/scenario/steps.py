@@ -96,6 +96,14 @@ def _restore_registry(simulation: Simulation, host: str, _: Sequence[Manifest]) 
     simulation.restore_registry(host)
 
 
+def _fail_queue(simulation: Simulation, name: str, _: Sequence[Manifest]) -> None:
+    simulation.fail_queue(name)
+
+
+def _restore_queue(simulation: Simulation, name: str, _: Sequence[Manifest]) -> None:
+    simulation.restore_queue(name)
+
+
 def _fill_disk(simulation: Simulation, node: str, _: Sequence[Manifest]) -> None:
     simulation.fill_disk(node)
 
@@ -127,6 +135,8 @@ VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "heal": _heal,
     "fail_registry": _fail_registry,
     "restore_registry": _restore_registry,
+    "fail_queue": _fail_queue,
+    "restore_queue": _restore_queue,
     "fill_disk": _fill_disk,
     "empty_disk": _empty_disk,
     "take_memory": _take_memory,

@@ -12,6 +12,7 @@ from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
 from kubesim.scenario.format import ScenarioSpec, TrafficSpec
 from kubesim.scenario.format.traffic import AzureSpec, TraceSpec
+from kubesim.scenario.queues import unknown_queue
 from kubesim.sim.distribution import Constant, Exponential
 from kubesim.sim.time import MINUTE, SECOND
 from kubesim.wire.http import HttpRequest
@@ -65,6 +66,8 @@ class TrafficLoader:
                 hint = f'did you mean "{near}"?' if near else ""
                 message = f'no node "{source.node}"'
                 problems.append(self._document.problem(message, (*where, "node"), suggestion=hint))
+            if source.queue is not None:
+                problems += unknown_queue(spec, source.queue, self._document, (*where, "queue"))
             try:
                 found.append(self._source(source, spec.duration, where))
             except InputError as error:
@@ -84,6 +87,7 @@ class TrafficLoader:
         request, retries, hedge, slo = source.request, source.retries, source.hedge, source.slo
         return TrafficConfig(
             name=source.name,
+            queue=source.queue or "",
             namespace=namespace,
             service=service,
             port=source.port,

@@ -1,8 +1,8 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
 ``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events`` and ``refused`` are lists of maps,
-``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``traffic`` one by
-name, ``cost`` and ``run`` are maps. Durations are CEL durations, so that
+``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``traffic`` and
+``queues`` are maps by name, ``cost`` and ``run`` are maps. Durations are CEL durations, so that
 ``services["web"].latency.p99 < duration("50ms")`` works; each also stands as an integer of
 nanoseconds (``latency_ns``).
 """
@@ -23,6 +23,7 @@ from kubesim.telemetry import Observer
 from kubesim.telemetry.build import node_row, pod_row, service_row
 from kubesim.telemetry.observer import ServiceTotals
 from kubesim.telemetry.quantiles import quantile
+from kubesim.telemetry.queues import queue_row
 from kubesim.telemetry.requests import service_violations, traffic_row
 
 PERCENTILES = (50, 90, 95, 99, 99.9)
@@ -84,6 +85,19 @@ class View:
             names = ("p50", "p90", "p99", "max")
             row["latency_ns"] = {q: row[f"latency_{q}_ns"] for q in names}
             row["latency"] = {q: _duration(ns) for q, ns in row["latency_ns"].items()}
+            found[name] = row
+        return found
+
+    def queues(self) -> dict[str, Any]:
+        """One map a queue of messages, by name, as it is now."""
+        found: dict[str, Any] = {}
+        for name, queue in self._simulation.broker.queues.items():
+            row = queue_row(name, self._observer.queues[name])
+            away = queue.published - queue.processed - queue.lost - queue.ready
+            row |= {"published": queue.published, "refused": queue.refused, "ready": queue.ready,
+                    "unacknowledged": away}  # fmt: skip
+            row["wait_ns"] = {q: row[f"wait_{q}_ns"] for q in ("p50", "p99", "max")}
+            row["wait"] = {q: _duration(ns) for q, ns in row["wait_ns"].items()}
             found[name] = row
         return found
 
@@ -183,6 +197,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "services": View.services,
     "nodes": View.nodes,
     "traffic": View.traffic,
+    "queues": View.queues,
     "losses": View.losses,
     "spinapps": View.spinapps,
     "workloads": View.workloads,

@@ -16,6 +16,7 @@ from kubesim import facts
 from kubesim.sim import Fact
 from kubesim.sim.time import SECOND
 from kubesim.telemetry.losses import Losses
+from kubesim.telemetry.queues import QueueTotals
 from kubesim.telemetry.requests import ABANDONED, TIMEOUT, Bodies, SourceTotals
 from kubesim.telemetry.startup import TOTAL
 
@@ -77,6 +78,7 @@ class Observer:
         self.pods: dict[str, PodTotals] = {}
         self.services: defaultdict[tuple[str, str], ServiceTotals] = defaultdict(ServiceTotals)
         self.sources: dict[str, SourceTotals] = {}
+        self.queues: defaultdict[str, QueueTotals] = defaultdict(QueueTotals)
         self.events: list[tuple[int, facts.EventRecorded]] = []
         self.refused: list[tuple[int, facts.ObjectRefused]] = []
         self.losses = Losses()
@@ -90,6 +92,9 @@ class Observer:
             facts.AttemptEnded: self._attempt_ended,
             facts.RequestsInFlight: self._in_flight,
             facts.EndpointProgrammed: self._endpoint_programmed,
+            facts.MessageProcessed: self._message_processed,
+            facts.MessageLost: self._message_lost,
+            facts.MessagesLeft: self._messages_left,
             facts.EventRecorded: lambda at_ns, fact: self.events.append((at_ns, fact)),
             facts.ObjectRefused: lambda at_ns, fact: self.refused.append((at_ns, fact)),
         }
@@ -174,3 +179,17 @@ class Observer:
         source = self._source(fact.traffic, fact.namespace, fact.service)
         source.in_flight = fact.requests
         source.in_flight_attempts = fact.attempts
+
+    def _message_processed(self, _at_ns: int, fact: facts.MessageProcessed) -> None:
+        totals = self.queues[fact.queue]
+        totals.waits_ns.append(fact.waited_ns)
+        totals.took_ns.append(fact.took_ns)
+        totals.redelivered += fact.deliveries > 1
+
+    def _message_lost(self, _at_ns: int, fact: facts.MessageLost) -> None:
+        self.queues[fact.queue].lost += 1
+
+    def _messages_left(self, _at_ns: int, fact: facts.MessagesLeft) -> None:
+        totals = self.queues[fact.queue]
+        totals.published, totals.refused = fact.published, fact.refused
+        totals.ready, totals.unacknowledged = fact.ready, fact.unacknowledged

@@ -15,6 +15,7 @@ from kubesim.sim.journal import Journal
 from kubesim.sim.time import SECOND
 from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS
 from kubesim.telemetry.losses import LOSS_COLUMNS
+from kubesim.telemetry.queues import QUEUE_COLUMNS
 from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
@@ -66,6 +67,7 @@ class Run:
         refused: One row an object that the API server refused.
         workloads: One row a workload: what it is made of, needs, and did.
         traffic: One row a source of requests.
+        queues: One row a queue of messages.
         losses: One row a source and cause of lost requests.
         traffic_curve: One row a source and second, or minute.
         expectations: What was expected, in the scenario's order.
@@ -97,6 +99,7 @@ class Run:
     sources: Table
     journal: Journal
     traffic: Table = field(default_factory=lambda: Table("traffic", TRAFFIC_COLUMNS, []))
+    queues: Table = field(default_factory=lambda: Table("queues", QUEUE_COLUMNS, []))
     losses: Table = field(default_factory=lambda: Table("losses", LOSS_COLUMNS, []))
     traffic_curve: Table = field(default_factory=lambda: Table("traffic_curve", CURVE_COLUMNS, []))
     workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
@@ -147,6 +150,7 @@ class Run:
             "services": [_service(row) for row in self.services],
             "nodes": [dict(row) for row in self.nodes],
             "traffic": [dict(row) for row in self.traffic],
+            "queues": [dict(row) for row in self.queues],
             "workloads": [dict(row) for row in self.workloads],
             "cost": [dict(row) for row in self.cost],
             "instances": [dict(row) for row in self.instances],
@@ -167,7 +171,7 @@ class Run:
         """All tables that are written with ``--out``: the derived ones, then the facts."""
         yield from (self.pods, self.services, self.nodes, self.startup, self.logs)
         yield from (self.recorded, self.refused, self.workloads, self.sources)
-        yield from (self.traffic, self.losses, self.traffic_curve)
+        yield from (self.traffic, self.losses, self.traffic_curve, self.queues)
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 

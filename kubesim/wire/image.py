@@ -112,6 +112,21 @@ class ServiceCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """What a program takes from a queue, message by message.
+
+    Attributes:
+        queue: The queue's name.
+        messages: It ends when it has handled so many; ``None`` for any number.
+        idle_ns: It ends when none came for so long; ``None`` to wait for ever.
+    """
+
+    queue: str
+    messages: int | None = None
+    idle_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxProgram:
     """A model of a program in a Linux container.
 
@@ -139,6 +154,7 @@ class LinuxProgram:
         growth_bytes: What its memory grows by each time.
         growth_every_ns: How often it grows; 0 for never.
         redis: It is a Redis server: it does what commands say and keeps what they set.
+        consumes: The queue from which its workers take messages, at ``service`` each.
     """
 
     init: Distribution
@@ -162,6 +178,7 @@ class LinuxProgram:
     growth_bytes: int = 0
     growth_every_ns: int = 0
     redis: bool = False
+    consumes: Consumption | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

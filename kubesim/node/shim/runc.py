@@ -26,6 +26,7 @@ from kubesim.sim.distribution import Distribution
 from kubesim.wire.http import Outlook
 from kubesim.wire.image import LinuxProgram, ServiceCall
 from kubesim.world.workload import LinuxProcess
+from kubesim.world.workload.consumer import Queue
 from kubesim.world.workload.linux import LinuxProcessHooks
 
 Call = Callable[[ServiceCall], SimProcess[bool]]
@@ -147,6 +148,8 @@ class RuncTask:
                 log=lambda data: self._log.write("stdout", data),
                 listen=self._listen,
                 call=self._call,
+                queue=self._queue(),
+                pod=f"{self._spec.namespace}/{self._spec.pod}",
                 cgroup=self._cgroup,
                 memory=self._memory,
             ),
@@ -156,6 +159,11 @@ class RuncTask:
             return
         self._services.sim.process(self._process.run())
         self._services.sim.when(self._process.ended, self._process_ended)
+
+    def _queue(self) -> Queue | None:
+        """Where its messages come from."""
+        consumes, queues = self._program.consumes, self._services.queues
+        return None if consumes is None or queues is None else queues(consumes.queue)
 
     def stats(self) -> Cgroup | None:
         """Its cgroup, while its process runs."""
@@ -178,7 +186,8 @@ class RuncTask:
     def _wind_up(self) -> None:
         delay_ns = self._runtime.stop.draw(self._rng)
         # A server that is asked to stop has done its work; a program that should have run on has not.
-        cut_short = self._program.run_time is not None and not self._program.finishes
+        program = self._program
+        cut_short = _ends_by_itself(program) and not program.finishes
         code = EXIT_SIGNAL_BASE + SIGTERM if cut_short else 0
         self._services.sim.call_in(delay_ns, self._end, code)
 
@@ -233,3 +242,10 @@ class RuncTask:
             self._memory.exit()
             self._cgroup.remove()
             self._cgroup = None
+
+
+def _ends_by_itself(program: LinuxProgram) -> bool:
+    """Whether it has an end of its own, which a signal then comes before."""
+    consumes = program.consumes
+    batch = consumes is not None and (consumes.messages or consumes.idle_ns) is not None
+    return program.run_time is not None or batch

@@ -15,6 +15,7 @@ from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.filetree import Directory, File
 from kubesim.wire.http import Handler, Outlook
 from kubesim.wire.image import Program
+from kubesim.world.workload.consumer import Queue
 
 SIGTERM = 15
 SIGKILL = 9
@@ -203,3 +204,4 @@ class NodeServices:
     machine: Machine
     sockets: Sockets
     content: Content | None = None
+    queues: Callable[[str], Queue] | None = None

@@ -14,6 +14,7 @@ from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec
 from kubesim.scenario.format.machines import NodePool
 from kubesim.scenario.format.network import NetworkSpec
+from kubesim.scenario.format.queues import QueueSpec
 from kubesim.scenario.format.timeline import Step
 from kubesim.scenario.format.traffic import TrafficSpec
 from kubesim.scenario.format.values import ScenarioModel, Span
@@ -77,6 +78,7 @@ class ScenarioSpec(ScenarioModel):
         network: What lies between nodes, registries and users.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
         images: What the registries have.
+        queues: Queues at message brokers: producers are traffic, consumers are programs.
         manifests: Files and folders of manifests; by default ``manifests`` beside the scenario.
         traffic: The users.
         timeline: What happens when.
@@ -97,6 +99,7 @@ class ScenarioSpec(ScenarioModel):
     network: NetworkSpec = NetworkSpec()
     spinkube: SpinKubeSettings | None = None
     images: tuple[ImageSpec, ...] = ()
+    queues: tuple[QueueSpec, ...] = ()
     manifests: tuple[str, ...] | None = None
     traffic: tuple[TrafficSpec, ...] = ()
     timeline: tuple[Step, ...] = ()
@@ -107,6 +110,7 @@ class ScenarioSpec(ScenarioModel):
         for what, names in (
             ("node pools", [pool.name for pool in self.node_pools]),
             ("images", [image.name for image in self.images]),
+            ("queues", [queue.name for queue in self.queues]),
             ("traffic sources", [traffic.name for traffic in self.traffic]),
             ("expectations", [expectation.name for expectation in self.expectations]),
         ):

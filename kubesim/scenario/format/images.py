@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from kubesim.scenario.format.values import ScenarioModel, ScenarioQuantity, Span
 
@@ -49,6 +49,24 @@ class GrowthSpec(ScenarioModel):
     every: Span = Field(gt=0)
 
 
+class ConsumeSpec(ScenarioModel):
+    """What a program takes from a queue of the scenario, message by message.
+
+    Attributes:
+        queue: The queue's name; the queue's name alone will do instead of a mapping.
+        messages: It ends when it has handled so many, as a Job's worker does.
+        idle: It ends when no message came for so long.
+    """
+
+    queue: str
+    messages: int | None = Field(default=None, ge=1)
+    idle: Span | None = Field(default=None, gt=0)
+
+
+def _queue_by_name(value: object) -> object:
+    return {"queue": value} if isinstance(value, str) else value
+
+
 class ProgramSpec(ScenarioModel):
     """What a Linux image runs; what is left out comes from the preset's program ``model``.
 
@@ -69,6 +87,7 @@ class ProgramSpec(ScenarioModel):
         memory_growth: What it takes with time.
         protocol: ``redis`` makes it a Redis server that keeps in memory what it is told; it listens
             on 6379 unless ``port`` says otherwise.
+        consumes: The queue from which its workers take messages, each at ``service`` of CPU time.
     """
 
     model: str = "default"
@@ -94,6 +113,10 @@ class ProgramSpec(ScenarioModel):
     memory_per_request: ScenarioQuantity | None = None
     memory_growth: GrowthSpec | None = None
     protocol: Literal["http", "redis"] = "http"
+    consumes: Annotated[
+        ConsumeSpec | None,
+        BeforeValidator(_queue_by_name, json_schema_input_type=ConsumeSpec | str | None),
+    ] = None
 
 
 class SpinSpec(ScenarioModel):

@@ -93,6 +93,8 @@ class Step(ScenarioModel):
         heal: A place that is joined again.
         fail_registry: A registry's host that answers 503 from now on.
         restore_registry: A registry's host that is back.
+        fail_queue: A queue whose broker does not answer from now on, neither users nor KEDA.
+        restore_queue: A queue whose broker is back, with what it had.
         fill_disk: A node whose disk is filled to the last byte by something that is no pod's.
         empty_disk: A node whose disk has that space again.
         take_memory: A node of which a daemon takes memory, whoever has to go for it.
@@ -116,6 +118,8 @@ class Step(ScenarioModel):
     heal: str | None = None
     fail_registry: str | None = None
     restore_registry: str | None = None
+    fail_queue: str | None = None
+    restore_queue: str | None = None
     fill_disk: str | None = None
     empty_disk: str | None = None
     take_memory: MemoryHog | None = None

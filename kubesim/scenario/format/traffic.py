@@ -121,15 +121,18 @@ class SloSpec(ScenarioModel):
     quantile: float = Field(default=0.99, gt=0, lt=1)
 
 
+_OF_PRODUCERS = {"name", "queue", "begin", "until", "arrival", "rate", "ramp", "steps", "bursts",
+                 "diurnal", "trace", "azure"}  # fmt: skip
 LOADS = ("rate", "ramp", "steps", "bursts", "diurnal", "trace", "azure", "connections")
 
 
 class TrafficSpec(ScenarioModel):
-    """Users of one Service; exactly one of the loads.
+    """Users of one Service, or producers of one queue; exactly one of the loads.
 
     Attributes:
         name: Its name in the report.
         service: ``name`` or ``namespace/name``.
+        queue: Instead of a Service, the queue that gets one message for each arrival.
         port: The Service's port.
         begin: When the first request may come (``from`` on the wire).
         until: When the last may come; by default when the run ends.
@@ -157,7 +160,8 @@ class TrafficSpec(ScenarioModel):
     """
 
     name: str
-    service: str
+    service: str = ""
+    queue: str | None = None
     port: int = Field(default=80, gt=0, le=65535)
     begin: Span = Field(default=0, alias="from")
     until: Span | None = None
@@ -186,6 +190,12 @@ class TrafficSpec(ScenarioModel):
     @model_validator(mode="after")
     def _one_load(self) -> TrafficSpec:
         given = [name for name in LOADS if getattr(self, name) is not None]
+        if (self.queue is None) == (not self.service):
+            raise ValueError("traffic goes either to a service or into a queue")
+        if self.queue is not None:
+            other = sorted(self.model_fields_set - _OF_PRODUCERS)
+            if other:
+                raise ValueError(f"{to_camel(other[0])} means nothing to a producer of messages")
         if len(given) != 1:
             raise ValueError(f"traffic has exactly one of {', '.join(LOADS)}")
         closed = {"think_time", "think", "ramp_up", "keep_alive", "reconnect"}

@@ -99,6 +99,7 @@ class TrafficConfig:
 
     Attributes:
         name: Its name in the report.
+        queue: The queue that it puts messages into; empty for one that asks a Service.
         namespace: The Service's namespace.
         service: The Service's name.
         port: The Service's port.
@@ -128,3 +129,4 @@ class TrafficConfig:
     retry: RetryPolicy | None = None
     hedge: HedgePolicy | None = None
     slo: Slo | None = None
+    queue: str = ""

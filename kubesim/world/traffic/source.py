@@ -7,7 +7,7 @@ Departs: a closed loop that fails waits a moment before it sends again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kubesim.sim import Sim
 from kubesim.wire.http import Served
@@ -16,6 +16,8 @@ from kubesim.world.traffic.config import ClosedLoad, OpenLoad, TrafficConfig
 from kubesim.world.traffic.exchange import Endpoint, Exchange, Transport
 from kubesim.world.traffic.meters import Meters
 from kubesim.world.traffic.profiles import arrival_times
+
+Send = Callable[[], None]
 
 
 class TrafficSource:
@@ -33,7 +35,7 @@ class TrafficSource:
     ) -> None:
         self._client = Client(sim, config=config, transport=transport, meters=meters)
         if isinstance(config.load, OpenLoad):
-            _OpenLoop(sim, config=config, load=config.load, client=self._client)
+            _OpenLoop(sim, config=config, load=config.load, send=self._client.begin)
         elif config.load is not None:
             for number in range(config.load.connections):
                 _Connection(
@@ -45,12 +47,26 @@ class TrafficSource:
         self._client.at_end()
 
 
+class Producer:
+    """Puts the messages of one source into a queue, whatever becomes of them.
+
+    Args:
+        sim: The run.
+        config: When; its load is an open loop.
+        publish: Puts one in.
+    """
+
+    def __init__(self, sim: Sim, *, config: TrafficConfig, publish: Send) -> None:
+        assert isinstance(config.load, OpenLoad), config.name
+        _OpenLoop(sim, config=config, load=config.load, send=publish)
+
+
 class _OpenLoop:
     """One event for each arrival: it sends, and plans the next."""
 
-    def __init__(self, sim: Sim, *, config: TrafficConfig, load: OpenLoad, client: Client) -> None:
+    def __init__(self, sim: Sim, *, config: TrafficConfig, load: OpenLoad, send: Send) -> None:
         self._sim = sim
-        self._client = client
+        self._send = send
         self._times: Iterator[int] = arrival_times(
             load.profile,
             load.arrival,
@@ -67,7 +83,7 @@ class _OpenLoop:
             self._sim.call_in(max(0, at_ns - self._sim.now), self._arrive)
 
     def _arrive(self) -> None:
-        self._client.begin()
+        self._send()
         self._plan()
 
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Outlook, Served
 from kubesim.wire.image import Condition, LinuxProgram, ServiceCall
+from kubesim.world.workload.consumer import Consumers, Queue, Worker
 from kubesim.world.workload.queue import RequestQueue
 from kubesim.world.workload.redis import RedisData
 
@@ -57,6 +58,8 @@ class LinuxProcessHooks:
         cgroup: Where it computes.
         memory: What it has in memory.
         call: Asks another Service; gives whether it answered well. ``None``: nobody ever does.
+        queue: Where its messages come from, if it consumes any.
+        pod: Who it is to the queue.
     """
 
     log: Callable[[bytes], None]
@@ -64,6 +67,8 @@ class LinuxProcessHooks:
     cgroup: CpuCgroup
     memory: MemoryOwner
     call: Callable[[ServiceCall], SimProcess[bool]] | None = None
+    queue: Queue | None = None
+    pod: str = ""
 
 
 class LinuxProcess:
@@ -95,6 +100,7 @@ class LinuxProcess:
         self._response = HttpResponse(body=program.body)
         self._redis = RedisData() if program.redis else None
         self._began_ns = sim.now
+        self._consumers: Consumers | None = None
         self._gone: Event | None = None
         self._disturbed: Event | None = None
 
@@ -113,6 +119,7 @@ class LinuxProcess:
             self._hooks.cgroup.set_background(program.cpu_millis)
         if program.growth_every_ns:
             self._sim.call_in(program.growth_every_ns, self._grow)
+        self._start_consumers()
         if program.run_time is None:
             return
         yield self._sim.timeout(program.run_time.draw(self._life_rng))
@@ -123,12 +130,16 @@ class LinuxProcess:
         """The process is gone; connections that wait for it break."""
         self._alive = False
         self._queue.stop()
+        if self._consumers is not None:
+            self._consumers.stop()
         if self._gone is not None:
             self._gone.succeed()
             self._gone = None
 
     def finished(self) -> Event:
-        """Happens when no request is being worked on and none waits."""
+        """Happens when no request or message is being worked on and none waits."""
+        if self._consumers is not None:
+            return self._consumers.finished()
         return self._queue.idle()
 
     @property
@@ -225,6 +236,25 @@ class LinuxProcess:
         else:
             self._hooks.memory.free(-grown_bytes)
         return response
+
+    def _start_consumers(self) -> None:
+        """Take messages from now on; without a queue of that name there are none."""
+        program, hooks = self._program, self._hooks
+        if program.consumes is None or hooks.queue is None:
+            return
+        self._consumers = Consumers(
+            self._sim,
+            worker=Worker(
+                consumption=program.consumes,
+                queue=hooks.queue,
+                pod=hooks.pod,
+                service=program.service,
+                rng=self._rng,
+                compute=hooks.cgroup.compute,
+            ),
+            count=program.workers,
+            over=lambda: self._end(program.exit_code),
+        )
 
     def _call_others(self, calls: tuple[ServiceCall, ...]) -> SimProcess[bool]:
         """One call after another, those that are parallel at once; whether all went well."""
