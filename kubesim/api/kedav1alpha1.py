@@ -6,6 +6,8 @@ scaletriggers_types.go, condition_types.go, scaledobject_webhook.go and scaledjo
 
 from typing import Literal
 
+from pydantic.alias_generators import to_camel
+
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscalerBehavior
 from kubesim.api.batchv1 import JobSpec
 from kubesim.api.fielderrors import FieldError, invalid
@@ -216,12 +218,50 @@ def only_resource_triggers(spec: ScaledObjectSpec) -> bool:
     return all(trigger.type in RESOURCE_TRIGGERS for trigger in spec.triggers)
 
 
+def _below(spec: KubeModel, least: dict[str, int]) -> list[FieldError]:
+    """What the schema refuses: numbers that are too small."""
+    found = ((name, getattr(spec, name), low) for name, low in least.items())
+    return [
+        invalid(("spec", to_camel(name)), value, f"should be greater than or equal to {low}")
+        for name, value, low in found
+        if value is not None and value < low
+    ]
+
+
+def scaled_job_errors(scaled: ScaledJob) -> list[FieldError]:
+    """What is refused about a ScaledJob's numbers and strategy."""
+    spec = scaled.spec
+    errors = _below(
+        spec,
+        {
+            "polling_interval": 1,
+            "successful_jobs_history_limit": 0,
+            "failed_jobs_history_limit": 0,
+            "min_replica_count": 0,
+            "max_replica_count": 1,
+        },
+    )
+    if not spec.triggers:
+        errors.append(invalid(("spec", "triggers"), 0, "should have at least 1 items"))
+    return errors
+
+
 def scaled_object_errors(scaled: ScaledObject) -> list[FieldError]:
-    """What KEDA's webhook refuses about the numbers."""
+    """What KEDA's webhook and the schema refuse about the numbers."""
     spec = scaled.spec
     low = 0 if spec.min_replica_count is None else hpa_min_replicas(spec)
     high, idle = hpa_max_replicas(spec), spec.idle_replica_count
-    errors: list[FieldError] = []
+    errors = _below(
+        spec,
+        {
+            "polling_interval": 1,
+            "initial_cooldown_period": 0,
+            "cooldown_period": 0,
+            "idle_replica_count": 0,
+            "min_replica_count": 0,
+            "max_replica_count": 1,
+        },
+    )
     if low > high:
         text = f"MinReplicaCount={low} must be less than MaxReplicaCount={high}"
         errors.append(invalid(("spec", "minReplicaCount"), low, text))

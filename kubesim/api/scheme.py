@@ -347,6 +347,18 @@ SCHEME = KUBERNETES.extended(
                 Column("Triggers", ".status.triggersTypes"),
             ),
         ),
+        Resource(
+            "keda.sh/v1alpha1",
+            "ScaledJob",
+            "scaledjobs",
+            "kubesim.api.kedav1alpha1",
+            short_names=("sj",),
+            columns=(
+                Column("Min", ".spec.minReplicaCount"),
+                Column("Max", ".spec.maxReplicaCount"),
+                Column("Triggers", ".status.triggersTypes"),
+            ),
+        ),
     )
 )
 """The same, and the custom resources of SpinKube, Karpenter and KEDA."""

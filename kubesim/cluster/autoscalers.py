@@ -11,6 +11,7 @@ from collections.abc import Callable
 from kubesim.cluster.config import ClusterConfig
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.karpentercloud import KarpenterCloud
+from kubesim.cluster.keda import Keda
 from kubesim.cluster.metrics import MetricsPipeline
 from kubesim.cluster.nodegroups import PoolGroup
 from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
@@ -18,6 +19,7 @@ from kubesim.controlplane.autoscaler.karpenter import Karpenter
 from kubesim.controlplane.autoscaling.hpa import HorizontalController
 from kubesim.controlplane.client import Client
 from kubesim.sim import Sim
+from kubesim.world.broker import Broker
 from kubesim.world.traffic import Meters
 
 # Client-side limits of the real components: requests a second and burst.
@@ -37,6 +39,7 @@ class Autoscalers:
         config: The cluster; it says which of them there are.
         fleet: The nodes.
         meters: Where requests are counted.
+        broker: The queues.
         client: Makes a component's connection to the API server, by its name and rate limit.
         controller_client: The same of a controller of kube-controller-manager.
     """
@@ -48,6 +51,7 @@ class Autoscalers:
         config: ClusterConfig,
         fleet: Fleet,
         meters: Meters,
+        broker: Broker,
         client: NewClient,
         controller_client: Callable[[str], Client],
     ) -> None:
@@ -60,7 +64,14 @@ class Autoscalers:
             at_work=config.metrics_server,
         )
         if config.keda:
-            self.metrics.install_keda(client("keda-operator", KEDA_LIMITS))
+            keda = Keda(
+                sim,
+                client=client("keda-operator", KEDA_LIMITS),
+                meters=meters,
+                broker=broker,
+                others=self.metrics.adapter,
+            )
+            self.metrics.answer_with(keda.metrics)
         hpa_client = controller_client("horizontal-pod-autoscaler-controller")
         self.metrics.follow(hpa_client)
         HorizontalController(

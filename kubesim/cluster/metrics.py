@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.cluster.node import NodeAssembly
-from kubesim.controlplane.autoscaling.keda import KedaMetrics, ScaledObjectController
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.metrics import (
     ContainerReading,
@@ -73,8 +72,6 @@ class MetricsPipeline:
         meters: Meters,
         at_work: bool = False,
     ) -> None:
-        self._sim, self._meters = sim, meters
-
         def kubelets() -> Sequence[_NodeStats]:
             return [_NodeStats(sim, assembly) for assembly in nodes().values()]
 
@@ -92,15 +89,9 @@ class MetricsPipeline:
             resource=self.server, custom=self.adapter, external=self._external
         )
 
-    def install_keda(self, client: Client) -> ScaledObjectController:
-        """Start KEDA's operator; it answers for its own metrics."""
-        self._external = KedaMetrics(
-            client=client,
-            meters=self._meters,
-            now=lambda: self._sim.wall_ns,
-            others=self.adapter,
-        )
-        return ScaledObjectController(self._sim, client=client, meters=self._meters)
+    def answer_with(self, external: ExternalMetricsAPI) -> None:
+        """Let somebody else answer for external metrics."""
+        self._external = external
 
     def follow(self, client: Client) -> None:
         """Work for the autoscalers that appear."""

@@ -376,6 +376,7 @@ class Simulation:
             config=self.config,
             fleet=self.fleet,
             meters=self._requests.meters,
+            broker=self.broker,
             client=self._client,
             controller_client=self._controller_client,
         )

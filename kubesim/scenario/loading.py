@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet, StatefulSet
+from kubesim.api.appsv1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from kubesim.api.batchv1 import CronJob, Job
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.karpenterv1 import NodePool
-from kubesim.api.kedav1alpha1 import ScaledObject
+from kubesim.api.kedav1alpha1 import ScaledJob, ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
 from kubesim.api.scheme import SCHEME
@@ -57,7 +58,7 @@ from kubesim.world.traffic import TrafficConfig
 
 SCENARIO_FILE = "scenario.yaml"
 DEFAULT_MANIFESTS = "manifests"
-TEMPLATED = (Deployment, ReplicaSet, StatefulSet)
+TEMPLATED = (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +121,7 @@ class LoadedScenario:
             network=topology_config(spec, self.document),
             registries=registry_configs(spec),
             spinkube=self.has_spinkube,
-            keda=any(isinstance(manifest.obj, ScaledObject) for manifest in self.applied),
+            keda=any(isinstance(m.obj, ScaledObject | ScaledJob) for m in self.applied),
             redis_stores=any(may_use_redis(manifest.obj) for manifest in self.applied),
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
@@ -393,6 +394,12 @@ def _images_used(obj: KubeObject) -> Iterable[tuple[str, tuple[str | int, ...]]]
         prefix, spec = ("spec",), obj.spec
     elif isinstance(obj, TEMPLATED):
         prefix, spec = ("spec", "template", "spec"), obj.spec.template.spec
+    elif isinstance(obj, CronJob):
+        prefix = ("spec", "jobTemplate", "spec", "template", "spec")
+        spec = obj.spec.job_template.spec.template.spec
+    elif isinstance(obj, ScaledJob):
+        prefix = ("spec", "jobTargetRef", "template", "spec")
+        spec = obj.spec.job_target_ref.template.spec
     else:
         return
     for wire, containers in (

@@ -15,7 +15,7 @@ from kubesim.sim.time import SECOND
 NOW_NS = 10_000 * SECOND
 
 
-def scaled(*, last_active_s: int | None = None, **spec: int) -> ScaledObject:
+def scaled(*, last_active_s: int | None = None, **spec: object) -> ScaledObject:
     """An object whose triggers were active so many seconds ago."""
     made = ScaledObject.model_validate(
         {
@@ -57,7 +57,49 @@ def scaled(*, last_active_s: int | None = None, **spec: int) -> ScaledObject:
 )  # fmt: skip
 def test_what_is_done_at_a_look(given, current, active, expected):
     """Zero and one are KEDA's; everything above is the HorizontalPodAutoscaler's."""
-    assert expected == decide(given, current=current, active=active, now_ns=NOW_NS)
+    step = decide(given, current=current, active=active, now_ns=NOW_NS)
+
+    assert (expected.replicas, expected.active_now) == (step.replicas, step.active_now)
+
+
+FALLBACK = {"failureThreshold": 1, "replicas": 3}
+
+
+@pytest.mark.parametrize(
+    ("given", "current", "active", "expected"),
+    [
+        (scaled(), 1, True, ("Unknown", "PartialTriggerError", None)),
+        (scaled(), 0, True, ("True", "ScaledObjectReady", 1)),
+        (scaled(), 1, False, ("False", "TriggerError", None)),
+        (scaled(fallback=FALLBACK), 1, False, ("True", "ScaledObjectReady", None)),
+        (scaled(fallback={**FALLBACK, "replicas": 0}), 1, False, ("True", "ScaledObjectReady", 0)),
+    ],
+)
+def test_what_is_done_when_a_source_fails(given, current, active, expected):
+    """Without a fallback nothing is scaled in; with one the autoscaler is left to it."""
+    step = decide(given, current=current, active=active, failed=True, now_ns=NOW_NS)
+    ready = step.conditions[0]
+
+    assert expected == (ready.status, ready.reason, step.replicas)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "current", "active", "expected"),
+    [
+        ("paused-scale-in", 4, False, None),
+        ("paused-scale-in", 0, True, 1),
+        ("paused-scale-out", 0, True, None),
+        ("paused-scale-out", 4, False, 0),
+        ("force-activation", 0, False, 1),
+    ],
+)
+def test_one_way_may_be_shut(annotation, current, active, expected):
+    """An annotation keeps KEDA from scaling in, or out, or makes it scale out."""
+    base = scaled(last_active_s=301)
+    annotations = FrozenMap({f"autoscaling.keda.sh/{annotation}": "true"})
+    given = base.replace(metadata=base.metadata.replace(annotations=annotations))
+
+    assert expected == decide(given, current=current, active=active, now_ns=NOW_NS).replicas
 
 
 @pytest.mark.parametrize(

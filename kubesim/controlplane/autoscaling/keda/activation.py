@@ -3,21 +3,45 @@
 Everything from one replica up is the HorizontalPodAutoscaler's. KEDA takes a workload from zero (or
 its idle number) as soon as a trigger is active, and back when none has been for the cooldown period.
 
-Mirrors: kedacore/keda pkg/scaling/executor/scale_scaledobjects.go (RequestScale, scaleToZeroOrIdle).
+Mirrors: kedacore/keda@8b4f083 pkg/scaling/executor/scale_scaledobjects.go (RequestScale,
+scaleToZeroOrIdle, scaleFromZeroOrIdle), apis/keda/v1alpha1/scaledobject_types.go (annotations).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubesim.api.kedav1alpha1 import ScaledObject
+from kubesim.api.kedav1alpha1 import KedaCondition, ScaledObject
+from kubesim.controlplane.autoscaling.keda.conditions import ACTIVE, FORCED, NOT_ACTIVE, READY
 from kubesim.sim.time import SECOND
 
 DEFAULT_COOLDOWN_S = 300  # cooldownPeriod
 DEFAULT_POLLING_S = 30  # pollingInterval
 PAUSED = "autoscaling.keda.sh/paused"
 PAUSED_REPLICAS = "autoscaling.keda.sh/paused-replicas"
+PAUSED_SCALE_IN = "autoscaling.keda.sh/paused-scale-in"
+PAUSED_SCALE_OUT = "autoscaling.keda.sh/paused-scale-out"
+FORCE_ACTIVATION = "autoscaling.keda.sh/force-activation"
 FALSE_TEXTS = ("0", "f", "F", "false", "FALSE", "False")  # strconv.ParseBool
+
+COOLING = KedaCondition(
+    type="Active",
+    status="False",
+    reason="ScalerCooldown",
+    message="Scaler cooling down because triggers are not active",
+)
+SOME_FAIL = KedaCondition(
+    type="Ready",
+    status="Unknown",
+    reason="PartialTriggerError",
+    message="Some triggers defined in ScaledObject are not working correctly",
+)
+ALL_FAIL = KedaCondition(
+    type="Ready",
+    status="False",
+    reason="TriggerError",
+    message="Triggers defined in ScaledObject are not working correctly",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,25 +51,52 @@ class Step:
     Attributes:
         replicas: What to scale to; ``None`` leaves it.
         active_now: Whether to note that a trigger was active.
+        conditions: Ready and Active from now on.
     """
 
     replicas: int | None = None
     active_now: bool = False
+    conditions: tuple[KedaCondition, ...] = ()
 
 
-def decide(scaled: ScaledObject, *, current: int, active: bool, now_ns: int) -> Step:
-    """What KEDA does at one look at the triggers."""
+def decide(
+    scaled: ScaledObject, *, current: int, active: bool, failed: bool = False, now_ns: int
+) -> Step:
+    """What KEDA does at one look at the triggers.
+
+    Args:
+        scaled: The object.
+        current: How many replicas its workload has.
+        active: Whether a trigger is active.
+        failed: Whether a source did not answer.
+        now_ns: The wall clock.
+    """
     spec = scaled.spec
     minimum, idle = spec.min_replica_count or 0, spec.idle_replica_count
-    if active:
+    forced = is_set(scaled, FORCE_ACTIVATION)
+    if active or forced:
+        conditions = (READY, FORCED if forced else ACTIVE)
         if current == 0 or (idle is not None and current < minimum):
-            return Step(replicas=minimum or 1, active_now=True)
-        return Step(active_now=True)
+            if is_set(scaled, PAUSED_SCALE_OUT):
+                return Step(conditions=conditions)
+            return Step(replicas=minimum or 1, active_now=True, conditions=conditions)
+        if failed:
+            return Step(conditions=(SOME_FAIL, conditions[1]))
+        return Step(active_now=True, conditions=conditions)
+    conditions = (READY, NOT_ACTIVE)
+    if failed and spec.fallback is not None and spec.fallback.replicas:
+        return Step(conditions=conditions)  # the autoscaler will take it to the fallback's number
+    if failed and spec.fallback is None:
+        return Step(conditions=(ALL_FAIL, NOT_ACTIVE))
     if (idle is not None and current > idle) or (current > 0 and minimum == 0):
-        return Step(replicas=idle or 0) if _cooled_down(scaled, now_ns) else Step()
+        if is_set(scaled, PAUSED_SCALE_IN):
+            return Step(conditions=conditions)
+        if not _cooled_down(scaled, now_ns):
+            return Step(conditions=(READY, COOLING))
+        return Step(replicas=idle or 0, conditions=conditions)
     if current < minimum and idle is None:
-        return Step(replicas=minimum)
-    return Step()
+        return Step(replicas=minimum, conditions=conditions)
+    return Step(conditions=conditions)
 
 
 def _cooled_down(scaled: ScaledObject, now_ns: int) -> bool:
@@ -66,7 +117,15 @@ def paused_replicas(scaled: ScaledObject) -> int | None:
 
 def is_paused(scaled: ScaledObject) -> bool:
     """Whether nothing is to be scaled."""
-    if paused_replicas(scaled) is not None:
-        return True
-    text = scaled.metadata.annotations.get(PAUSED)
+    return PAUSED_REPLICAS in scaled.metadata.annotations or is_set(scaled, PAUSED)
+
+
+def is_half_paused(scaled: ScaledObject) -> bool:
+    """Whether it is not to be scaled in, or not out."""
+    return is_set(scaled, PAUSED_SCALE_IN) or is_set(scaled, PAUSED_SCALE_OUT)
+
+
+def is_set(scaled: ScaledObject, annotation: str) -> bool:
+    """Whether an annotation says yes; whatever is no bool does."""
+    text = scaled.metadata.annotations.get(annotation)
     return text is not None and text not in FALSE_TEXTS

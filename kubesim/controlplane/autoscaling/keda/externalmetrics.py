@@ -1,7 +1,7 @@
 """keda-operator-metrics-apiserver: answers the autoscaler's questions about a trigger.
 
 The autoscaler asks for ``s0-prometheus`` with the label of the ScaledObject; the number is that of the
-trigger. What is not KEDA's is asked of somebody else.
+trigger, or of its fallback. What is not KEDA's is asked of somebody else.
 
 Mirrors: kedacore/keda pkg/provider/provider.go.
 Departs: several servers of external metrics in one cluster are possible here, where a real cluster has
@@ -10,14 +10,14 @@ one APIService for the group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import LabelSelector
 from kubesim.controlplane.autoscaling.keda.hpaobject import OWNER_LABEL
-from kubesim.controlplane.autoscaling.keda.scalers import scalers_of
+from kubesim.controlplane.autoscaling.keda.scalehandler import ScaleHandler
+from kubesim.controlplane.autoscaling.keda.scaler import ScalerError
 from kubesim.controlplane.client import Client
-from kubesim.controlplane.metrics.adapter import RequestMeters
 from kubesim.controlplane.metrics.client import ExternalMetricsAPI, MetricsError, MetricValue
 from kubesim.sim.time import MILLISECOND
 
@@ -27,22 +27,15 @@ class KedaMetrics:
 
     Args:
         client: Its connection to the API server.
-        meters: Where requests are counted.
-        now: The wall clock.
+        handler: Reads the triggers.
         others: Who has the other metrics.
     """
 
     def __init__(
-        self,
-        *,
-        client: Client,
-        meters: RequestMeters,
-        now: Callable[[], int],
-        others: ExternalMetricsAPI,
+        self, *, client: Client, handler: ScaleHandler, others: ExternalMetricsAPI
     ) -> None:
         self._scaled = client.informer(ScaledObject)
-        self._meters = meters
-        self._now = now
+        self._handler = handler
         self._others = others
 
     def series(
@@ -53,11 +46,11 @@ class KedaMetrics:
         if owner is None:
             return self._others.series(namespace, metric, labels)
         scaled = self._scaled.get(f"{namespace}/{owner}")
-        scaler = None
-        if scaled is not None:
-            scaler = next((s for s in scalers_of(scaled) if s.metric == metric), None)
-        if scaler is None:
+        if scaled is None:
             raise MetricsError(f"No matching metrics found for {metric}")
-        value = scaler.value_milli(self._meters, self._now())
-        at_ns = self._now() // MILLISECOND * MILLISECOND
+        try:
+            value = self._handler.metric_milli(scaled, metric)
+        except ScalerError as error:
+            raise MetricsError(f"error getting scalers {error}") from error
+        at_ns = self._handler.sources.now() // MILLISECOND * MILLISECOND
         return [MetricValue(value_milli=value, timestamp_ns=at_ns, name=metric)]

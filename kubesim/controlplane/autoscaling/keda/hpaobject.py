@@ -1,34 +1,44 @@
 """The HorizontalPodAutoscaler that KEDA keeps for a ScaledObject.
 
-Mirrors: kedacore/keda controllers/keda/hpa.go.
+Mirrors: kedacore/keda@8b4f083 controllers/keda/hpa.go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubesim.api.autoscalingv2 import (
-    ContainerResourceMetricSource,
     CrossVersionObjectReference,
     ExternalMetricSource,
     HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerBehavior,
     HorizontalPodAutoscalerSpec,
+    HPAScalingRules,
     MetricIdentifier,
     MetricSpec,
     MetricTarget,
-    ResourceMetricSource,
 )
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.kedav1alpha1 import (
     RESOURCE_TRIGGERS,
     ScaledObject,
-    ScaleTrigger,
     hpa_max_replicas,
     hpa_min_replicas,
 )
 from kubesim.api.metav1 import LabelSelector, ObjectMeta, new_controller_ref
-from kubesim.controlplane.autoscaling.keda.scalers import Scaler, resource_target, scalers_of
+from kubesim.controlplane.autoscaling.keda.activation import (
+    PAUSED_SCALE_IN,
+    PAUSED_SCALE_OUT,
+    is_set,
+)
+from kubesim.controlplane.autoscaling.keda.fallback import modifiers_of, modifiers_target
+from kubesim.controlplane.autoscaling.keda.scalehandler import COMPOSITE
+from kubesim.controlplane.autoscaling.keda.scaler import Scaler, ScalerError
+from kubesim.controlplane.autoscaling.keda.triggers.resource import metric_spec
 
 OWNER_LABEL = "scaledobject.keda.sh/name"
-LONGEST_NAME = 63
+EXCLUDED_LABELS = "scaledobject.keda.sh/hpa-excluded-labels"
+LONGEST_LABEL = 63
 
 
 def hpa_name(scaled: ScaledObject) -> str:
@@ -37,7 +47,7 @@ def hpa_name(scaled: ScaledObject) -> str:
     config = advanced.horizontal_pod_autoscaler_config if advanced is not None else None
     if config is not None and config.name:
         return config.name
-    return f"keda-hpa-{scaled.name}"[:LONGEST_NAME]
+    return f"keda-hpa-{scaled.name}"
 
 
 def target_of(scaled: ScaledObject) -> CrossVersionObjectReference:
@@ -50,31 +60,44 @@ def target_of(scaled: ScaledObject) -> CrossVersionObjectReference:
     )
 
 
-def autoscaler_of(scaled: ScaledObject) -> HorizontalPodAutoscaler:
+def target_kind(scaled: ScaledObject) -> str:
+    """Group, version and kind of the workload, as status and events have them."""
+    target = target_of(scaled)
+    return f"{target.api_version}.{target.kind}"
+
+
+def autoscaler_of(scaled: ScaledObject, scalers: Sequence[Scaler]) -> HorizontalPodAutoscaler:
     """The autoscaler; its metrics sorted by their type.
 
+    Args:
+        scaled: The object.
+        scalers: Its scalers.
+
     Raises:
-        ScalerError: If a trigger cannot be understood.
+        ScalerError: If a trigger cannot be understood, or two have the same metric.
     """
-    spec, advanced = scaled.spec, scaled.spec.advanced
-    config = advanced.horizontal_pod_autoscaler_config if advanced is not None else None
-    resources = [_resource(t) for t in spec.triggers if t.type in RESOURCE_TRIGGERS]
-    kinds = [t.metric_type for t in spec.triggers if t.type not in RESOURCE_TRIGGERS]
-    external = [
-        _external(scaler, scaled, kind)
-        for scaler, kind in zip(scalers_of(scaled), kinds, strict=True)
-    ]
-    labels = {
-        "app.kubernetes.io/name": hpa_name(scaled),
-        "app.kubernetes.io/part-of": scaled.name[:LONGEST_NAME],
-        "app.kubernetes.io/managed-by": "keda-operator",
-        **scaled.metadata.labels,
-    }
+    spec = scaled.spec
+    resources = [metric_spec(t) for t in spec.triggers if t.type in RESOURCE_TRIGGERS]
+    names = [scaler.metric for scaler in scalers]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ScalerError(f"metricName {twice} defined multiple times in ScaledObject")
+    external = [_external(s.metric, s.metric_target, scaled) for s in scalers]
+    modifiers = modifiers_of(scaled)
+    if modifiers is not None:
+        target = modifiers_target(modifiers)
+        if modifiers.metric_type == "Value":
+            wanted = MetricTarget(type="Value", value=target)
+        else:
+            wanted = MetricTarget(type="AverageValue", average_value=target)
+        external = [_external(COMPOSITE, wanted, scaled)]
+        metrics = (*resources, *external)
+    else:
+        metrics = tuple(sorted((*external, *resources), key=lambda metric: metric.type))
     return HorizontalPodAutoscaler(
         metadata=ObjectMeta(
             name=hpa_name(scaled),
             namespace=scaled.namespace,
-            labels=FrozenMap(labels),
+            labels=_labels(scaled),
             annotations=scaled.metadata.annotations,
             owner_references=(new_controller_ref(scaled),),
         ),
@@ -82,34 +105,43 @@ def autoscaler_of(scaled: ScaledObject) -> HorizontalPodAutoscaler:
             scale_target_ref=target_of(scaled),
             min_replicas=hpa_min_replicas(spec),
             max_replicas=hpa_max_replicas(spec),
-            metrics=tuple(sorted((*resources, *external), key=lambda metric: metric.type)),
-            behavior=config.behavior if config is not None else None,
+            metrics=metrics,
+            behavior=_behavior(scaled),
         ),
     )
 
 
-def _resource(trigger: ScaleTrigger) -> MetricSpec:
-    kind, value = resource_target(trigger)
-    if kind == "Utilization":
-        target = MetricTarget(type=kind, average_utilization=value.value())
-    else:
-        target = MetricTarget(type=kind, average_value=value)
-    container = trigger.metadata.get("containerName", "")
-    if container:
-        source = ContainerResourceMetricSource(
-            name=trigger.type, container=container, target=target
-        )
-        return MetricSpec(type="ContainerResource", container_resource=source)
-    return MetricSpec(
-        type="Resource", resource=ResourceMetricSource(name=trigger.type, target=target)
+def _labels(scaled: ScaledObject) -> FrozenMap[str, str]:
+    metadata = scaled.metadata
+    excluded = metadata.annotations.get(EXCLUDED_LABELS, "").split(",")
+    return FrozenMap(
+        {
+            "app.kubernetes.io/name": hpa_name(scaled)[:LONGEST_LABEL].rstrip("-._"),
+            "app.kubernetes.io/part-of": scaled.name,
+            "app.kubernetes.io/managed-by": "keda-operator",
+            OWNER_LABEL: scaled.name,
+            **{name: text for name, text in metadata.labels.items() if name not in excluded},
+        }
     )
 
 
-def _external(scaler: Scaler, scaled: ScaledObject, kind: str | None) -> MetricSpec:
-    if kind == "Value":
-        target = MetricTarget(type="Value", value=scaler.target)
-    else:
-        target = MetricTarget(type="AverageValue", average_value=scaler.target)
-    owner = FrozenMap({OWNER_LABEL: scaled.name[:LONGEST_NAME]})
-    metric = MetricIdentifier(name=scaler.metric, selector=LabelSelector(match_labels=owner))
+def _behavior(scaled: ScaledObject) -> HorizontalPodAutoscalerBehavior | None:
+    """What the object wants, with a way that is paused shut."""
+    advanced = scaled.spec.advanced
+    config = advanced.horizontal_pod_autoscaler_config if advanced is not None else None
+    behavior = config.behavior if config is not None else None
+    if is_set(scaled, PAUSED_SCALE_IN):
+        behavior = behavior or HorizontalPodAutoscalerBehavior()
+        rules = behavior.scale_down or HPAScalingRules()
+        behavior = behavior.replace(scale_down=rules.replace(select_policy="Disabled"))
+    if is_set(scaled, PAUSED_SCALE_OUT):
+        behavior = behavior or HorizontalPodAutoscalerBehavior()
+        rules = behavior.scale_up or HPAScalingRules()
+        behavior = behavior.replace(scale_up=rules.replace(select_policy="Disabled"))
+    return behavior
+
+
+def _external(name: str, target: MetricTarget, scaled: ScaledObject) -> MetricSpec:
+    owner = FrozenMap({OWNER_LABEL: scaled.name})
+    metric = MetricIdentifier(name=name, selector=LabelSelector(match_labels=owner))
     return MetricSpec(type="External", external=ExternalMetricSource(metric=metric, target=target))

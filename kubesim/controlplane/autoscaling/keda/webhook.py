@@ -1,6 +1,7 @@
-"""KEDA's admission webhook for ScaledObjects.
+"""KEDA's admission webhooks for ScaledObjects and ScaledJobs.
 
-Mirrors: kedacore/keda apis/keda/v1alpha1/scaledobject_webhook.go.
+Mirrors: kedacore/keda@8b4f083 apis/keda/v1alpha1/scaledobject_webhook.go, scaledjob_webhook.go, and
+what the custom resources' own schemas refuse.
 Departs: a workload that another ScaledObject or autoscaler has already is not refused; a trigger that is
 not simulated is.
 """
@@ -11,9 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubesim.api.fielderrors import FieldError, invalid
-from kubesim.api.kedav1alpha1 import ScaledObject, scaled_object_errors
+from kubesim.api.kedav1alpha1 import (
+    RESOURCE_TRIGGERS,
+    ScaledJob,
+    ScaledObject,
+    scaled_job_errors,
+    scaled_object_errors,
+)
 from kubesim.api.metav1 import KubeObject
+from kubesim.controlplane.autoscaling.keda.fallback import (
+    BY_FORMULA,
+    modifiers_of,
+    modifiers_target,
+)
+from kubesim.controlplane.autoscaling.keda.formula import FormulaError, compiled
 from kubesim.controlplane.autoscaling.keda.scalers import check_trigger
+
+LONGEST_NAME = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +47,100 @@ class ScaledObjectWebhook:
         """Everything that is wrong with it."""
         scaled: ScaledObject = obj
         errors = scaled_object_errors(scaled)
+        if len(scaled.name) > LONGEST_NAME:
+            text = f"must be no more than {LONGEST_NAME} characters"
+            errors.append(invalid(("metadata", "name"), scaled.name, text))
+        return (
+            errors + _trigger_errors(scaled) + _fallback_errors(scaled) + _formula_errors(scaled)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledJobWebhook:
+    """Validates ScaledJobs."""
+
+    name: str = "vscaledjob.kb.io"
+    kind: type[KubeObject] = ScaledJob
+
+    def default(self, obj: Any, reader: Any) -> ScaledJob:  # noqa: ARG002  # the protocol's
+        """Nothing is filled in."""
+        scaled: ScaledJob = obj
+        return scaled
+
+    def validate(self, obj: Any, reader: Any) -> list[FieldError]:  # noqa: ARG002
+        """Everything that is wrong with it."""
+        scaled: ScaledJob = obj
+        errors = scaled_job_errors(scaled) + _trigger_errors(scaled)
         for index, trigger in enumerate(scaled.spec.triggers):
-            if problem := check_trigger(trigger, scaled.namespace):
-                path = ("spec", "triggers", index, "type")
-                errors.append(invalid(path, trigger.type, problem))
+            if trigger.metric_type is not None:
+                path = ("spec", "triggers", index, "metricType")
+                text = "Cannot set metricType in ScaledJob triggers"
+                errors.append(invalid(path, trigger.metric_type, text))
         return errors
 
 
-KEDA_WEBHOOKS = (ScaledObjectWebhook(),)
+def _trigger_errors(scaled: ScaledObject | ScaledJob) -> list[FieldError]:
+    errors: list[FieldError] = []
+    names: set[str] = set()
+    for index, trigger in enumerate(scaled.spec.triggers):
+        if problem := check_trigger(trigger, scaled):
+            errors.append(invalid(("spec", "triggers", index, "type"), trigger.type, problem))
+        if trigger.name in names:
+            text = f"triggerName '{trigger.name}' is defined multiple times in the ScaledObject"
+            errors.append(invalid(("spec", "triggers", index, "name"), trigger.name, text))
+        if trigger.name:
+            names.add(trigger.name)
+        if trigger.use_cached_metrics and trigger.type in (*RESOURCE_TRIGGERS, "cron"):
+            path = ("spec", "triggers", index, "useCachedMetrics")
+            text = f'property "useCachedMetrics" is not supported for {trigger.type} scaler'
+            errors.append(invalid(path, True, text))  # noqa: FBT003  # the value
+    return errors
+
+
+def _fallback_errors(scaled: ScaledObject) -> list[FieldError]:
+    fallback, path = scaled.spec.fallback, ("spec", "fallback")
+    if fallback is None:
+        return []
+    if fallback.failure_threshold < 0 or fallback.replicas < 0:
+        text = (
+            f"FailureThreshold={fallback.failure_threshold} & Replicas={fallback.replicas} must "
+            "both be greater than or equal to 0"
+        )
+        return [invalid(path, fallback.replicas, text)]
+    modifiers = modifiers_of(scaled)
+    if modifiers is None and all(t.type in RESOURCE_TRIGGERS for t in scaled.spec.triggers):
+        text = (
+            "at least one trigger (that is not cpu or memory) has to have the `AverageValue` type "
+            "for the fallback to be enabled"
+        )
+        return [invalid(path, fallback.replicas, text)]
+    if fallback.behavior == BY_FORMULA and (modifiers is None or not modifiers.formula):
+        text = "scalingModifiers fallback behavior requires scalingModifiers.formula to be defined"
+        return [invalid((*path, "behavior"), fallback.behavior, text)]
+    return []
+
+
+def _formula_errors(scaled: ScaledObject) -> list[FieldError]:
+    modifiers = modifiers_of(scaled)
+    if modifiers is None:
+        return []
+    path = ("spec", "advanced", "scalingModifiers")
+    if not modifiers.formula:
+        return [invalid(path, "", "error ScalingModifiers.Formula is mandatory")]
+    if not modifiers.target:
+        return [invalid((*path, "target"), "", "formula is given but target is empty")]
+    if modifiers_target(modifiers) is None:
+        text = "error converting target for scalingModifiers (string->float) to valid target"
+        return [invalid((*path, "target"), modifiers.target, text)]
+    names = tuple(
+        t.name for t in scaled.spec.triggers if t.name and t.type not in RESOURCE_TRIGGERS
+    )
+    try:
+        compiled(modifiers.formula, names).value(dict.fromkeys(names, -1.0))
+    except FormulaError as error:
+        text = f"error validating formula in ScalingModifiers: {error}"
+        return [invalid((*path, "formula"), modifiers.formula, text)]
+    return []
+
+
+KEDA_WEBHOOKS = (ScaledObjectWebhook(), ScaledJobWebhook())

@@ -1,0 +1,100 @@
+"""KEDA in a cluster: its operator, what it asks, and what it answers.
+
+Mirrors: keda-operator and keda-operator-metrics-apiserver, two processes of which one asks the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubesim.api.corev1 import Pod
+from kubesim.api.kedav1alpha1 import ScaledObject
+from kubesim.api.labels import label_selector_matches
+from kubesim.api.metav1 import LabelSelector
+from kubesim.api.podutil import is_pod_ready
+from kubesim.controlplane.autoscaling.keda import (
+    KedaMetrics,
+    ScaledJobController,
+    ScaledObjectController,
+    ScaleHandler,
+    Sources,
+)
+from kubesim.controlplane.autoscaling.keda.hpaobject import target_of
+from kubesim.controlplane.client import Client
+from kubesim.controlplane.client.scale import scalable_kind, scale_of
+from kubesim.controlplane.metrics import ExternalMetricsAPI
+from kubesim.sim import Sim
+from kubesim.world.broker import Broker
+from kubesim.world.traffic import Meters
+
+BY_NAMESPACE = "namespace"
+PODS_TRIGGER = "kubernetes-workload"
+
+
+class Keda:
+    """The operator and its metrics server.
+
+    Args:
+        sim: The run.
+        client: Its connection to the API server.
+        meters: Where requests are counted.
+        broker: The queues.
+        others: Who has external metrics that are not KEDA's.
+    """
+
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        meters: Meters,
+        broker: Broker,
+        others: ExternalMetricsAPI,
+    ) -> None:
+        self._client = client
+        sources = Sources(
+            now=lambda: sim.wall_ns, requests=meters, queues=broker, pods=self._list_pods
+        )
+        self.handler = ScaleHandler(sources, size=self._size)
+        self.metrics = KedaMetrics(client=client, handler=self.handler, others=others)
+        self.scaled_objects = ScaledObjectController(sim, client=client, handler=self.handler)
+        self.scaled_jobs = ScaledJobController(sim, client=client, sources=sources)
+        client.informer(ScaledObject).add_handler(self._scaled_changed)
+
+    def _scaled_changed(self, _old: ScaledObject | None, new: ScaledObject | None) -> None:
+        """Listen to pods and workloads, if something of them is to be known."""
+        if new is None:
+            return
+        if new.spec.fallback is not None:
+            self._client.informer(scalable_kind(target_of(new)))
+        if new.spec.fallback is not None or any(
+            trigger.type == PODS_TRIGGER for trigger in new.spec.triggers
+        ):
+            pods = self._client.informer(Pod)
+            pods.add_index(BY_NAMESPACE, lambda pod: (pod.namespace,))
+
+    def _list_pods(self, namespace: str, selector: LabelSelector) -> Sequence[Pod]:
+        pods = self._client.informer(Pod)
+        pods.add_index(BY_NAMESPACE, lambda pod: (pod.namespace,))
+        return [
+            pod
+            for pod in pods.by_index(BY_NAMESPACE, namespace)
+            if label_selector_matches(selector, pod.metadata.labels)
+        ]
+
+    def _size(self, scaled: ScaledObject) -> tuple[int, int]:
+        reference = target_of(scaled)
+        informer = self._client.informer(scalable_kind(reference))
+        workload: object = informer.get(f"{scaled.namespace}/{reference.name}")
+        if workload is None:
+            return 0, 0
+        scale = scale_of(workload)
+        selector = getattr(workload, "spec").selector  # noqa: B009  # whatever kind it is
+        if not isinstance(selector, LabelSelector):
+            selector = LabelSelector(match_labels=selector)
+        ready = [
+            pod
+            for pod in self._list_pods(scaled.namespace, selector)
+            if pod.status.phase == "Running" and is_pod_ready(pod)
+        ]
+        return scale.spec.replicas, len(ready)

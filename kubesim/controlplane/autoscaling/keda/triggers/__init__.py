@@ -1,0 +1,1 @@
+"""The types of triggers, a file each; they know nothing of each other."""
