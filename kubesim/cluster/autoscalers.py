@@ -44,7 +44,7 @@ class Autoscalers:
         controller_client: The same of a controller of kube-controller-manager.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what autoscalers are made of
         self,
         sim: Sim,
         *,

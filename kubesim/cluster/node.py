@@ -152,14 +152,7 @@ def assemble_node(
     content = ContentStore(sim, disk=machine.disk, unpack_ratio_percent=ratio)
     if before is not None:
         content = before.containerd.images.content
-    services = NodeServices(
-        sim=sim,
-        node=config.name,
-        machine=machine,
-        sockets=world.network,
-        content=content,
-        queues=world.queues,
-    )
+    services = _services(world, config.name, machine, content)
     shims = _shim_maker(world, services)
     containerd = Containerd(
         services,
@@ -201,6 +194,17 @@ def assemble_node(
         kubelet=kubelet,
         host=host,
         strain=Strain(machine) if before is None else before.strain.after_boot(machine),
+    )
+
+
+def _services(world: World, node: str, machine: Machine, content: ContentStore) -> NodeServices:
+    return NodeServices(
+        sim=world.sim,
+        node=node,
+        machine=machine,
+        sockets=world.network,
+        content=content,
+        queues=world.queues,
     )
 
 

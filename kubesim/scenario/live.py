@@ -177,11 +177,7 @@ class LiveRun:
             ),
             "services": Table("services", SERVICE_COLUMNS, services),
             "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
-            "queues": Table(
-                "queues",
-                QUEUE_COLUMNS,
-                [queue_row(name, totals) for name, totals in observer.queues.items()],
-            ),
+            "queues": _queues(observer),
             "losses": Table("losses", LOSS_COLUMNS, observer.losses.rows()),
             "traffic_curve": Table(
                 "traffic_curve", CURVE_COLUMNS, curve_rows(observer.sources, promises, self.now_ns)
@@ -229,3 +225,8 @@ class LiveRun:
             self.simulation.apply(objects, what=f"{len(objects)} objects of {scenario.name}")
         for index, step in enumerate(scenario.spec.timeline):
             sim.call_in(step.at, take, self.simulation, step, scenario.steps.get(index, ()))
+
+
+def _queues(observer: Observer) -> Table:
+    rows = [queue_row(name, totals) for name, totals in observer.queues.items()]
+    return Table("queues", QUEUE_COLUMNS, rows)

@@ -117,14 +117,18 @@ class Consumers:
                 return
             del self._held[delivery]
             worker.queue.acknowledge(delivery, consumer=worker.pod)
-            if self._closing and not self._held:
-                for event in self._closed:
-                    event.succeed()
-                self._closed.clear()
+            self._tell_finished()
         self._running -= 1
         if not self._running and not self._closing:
             self._closing = True
             self._over()
+
+    def _tell_finished(self) -> None:
+        """What was taken is done: whoever waits for that learns it."""
+        if self._closing and not self._held:
+            closed, self._closed = self._closed, []
+            for event in closed:
+                event.succeed()
 
     def _take_one(self) -> bool:
         """Whether there is another message to be taken by this process."""

@@ -158,7 +158,9 @@ def test_a_broker_that_is_down_takes_and_hands_out_nothing():
 
 
 @given(
-    steps=st.lists(st.sampled_from(["publish", "start", "stop", "wait", "down", "up"]), max_size=30),
+    steps=st.lists(
+        st.sampled_from(["publish", "start", "stop", "wait", "down", "up"]), max_size=30
+    ),
     acknowledged=st.booleans(),
 )
 def test_every_message_is_somewhere(steps, acknowledged):

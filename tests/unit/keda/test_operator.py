@@ -83,9 +83,7 @@ class World:
         self.cluster.update(
             ScaledObject,
             KEY,
-            lambda obj: obj.replace(
-                metadata=obj.metadata.replace(annotations=FrozenMap(texts))
-            ),
+            lambda obj: obj.replace(metadata=obj.metadata.replace(annotations=FrozenMap(texts))),
         )
 
 
@@ -225,8 +223,14 @@ def test_a_workload_gets_its_old_number_back(world):
 def test_a_fallback_takes_the_place_of_a_source_that_fails(world, behavior, replicas, expected):
     """After more failures than the threshold the autoscaler is told what makes that many pods."""
     world.deployment(replicas)
-    fallback = {"failureThreshold": 2, "replicas": 6, **({"behavior": behavior} if behavior else {})}
-    world.cluster.api.create(scaled_object(pollingInterval=10, minReplicaCount=1, fallback=fallback))
+    fallback = {
+        "failureThreshold": 2,
+        "replicas": 6,
+        **({"behavior": behavior} if behavior else {}),
+    }
+    world.cluster.api.create(
+        scaled_object(pollingInterval=10, minReplicaCount=1, fallback=fallback)
+    )
     world.cluster.run_to(5)
     world.broker.queue("orders").go_down()
     world.cluster.run_to(25)

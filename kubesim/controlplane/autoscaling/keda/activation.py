@@ -9,7 +9,7 @@ scaleToZeroOrIdle, scaleFromZeroOrIdle), apis/keda/v1alpha1/scaledobject_types.g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubesim.api.kedav1alpha1 import KedaCondition, ScaledObject
 from kubesim.controlplane.autoscaling.keda.conditions import ACTIVE, FORCED, NOT_ACTIVE, READY
@@ -71,32 +71,39 @@ def decide(
         failed: Whether a source did not answer.
         now_ns: The wall clock.
     """
+    if active or is_set(scaled, FORCE_ACTIVATION):
+        return _when_active(scaled, current=current, failed=failed)
+    return _when_idle(scaled, current=current, failed=failed, now_ns=now_ns)
+
+
+def _when_active(scaled: ScaledObject, *, current: int, failed: bool) -> Step:
+    spec = scaled.spec
+    minimum = spec.min_replica_count or 0
+    seen = FORCED if is_set(scaled, FORCE_ACTIVATION) else ACTIVE
+    if current == 0 or (spec.idle_replica_count is not None and current < minimum):
+        if is_set(scaled, PAUSED_SCALE_OUT):
+            return Step(conditions=(READY, seen))
+        return Step(replicas=minimum or 1, active_now=True, conditions=(READY, seen))
+    if failed:
+        return Step(conditions=(SOME_FAIL, seen))
+    return Step(active_now=True, conditions=(READY, seen))
+
+
+def _when_idle(scaled: ScaledObject, *, current: int, failed: bool, now_ns: int) -> Step:
     spec = scaled.spec
     minimum, idle = spec.min_replica_count or 0, spec.idle_replica_count
-    forced = is_set(scaled, FORCE_ACTIVATION)
-    if active or forced:
-        conditions = (READY, FORCED if forced else ACTIVE)
-        if current == 0 or (idle is not None and current < minimum):
-            if is_set(scaled, PAUSED_SCALE_OUT):
-                return Step(conditions=conditions)
-            return Step(replicas=minimum or 1, active_now=True, conditions=conditions)
-        if failed:
-            return Step(conditions=(SOME_FAIL, conditions[1]))
-        return Step(active_now=True, conditions=conditions)
-    conditions = (READY, NOT_ACTIVE)
-    if failed and spec.fallback is not None and spec.fallback.replicas:
-        return Step(conditions=conditions)  # the autoscaler will take it to the fallback's number
     if failed and spec.fallback is None:
         return Step(conditions=(ALL_FAIL, NOT_ACTIVE))
+    rest = Step(conditions=(READY, NOT_ACTIVE))
+    if failed and spec.fallback is not None and spec.fallback.replicas:
+        return rest  # the autoscaler will take it to the fallback's number
     if (idle is not None and current > idle) or (current > 0 and minimum == 0):
         if is_set(scaled, PAUSED_SCALE_IN):
-            return Step(conditions=conditions)
+            return rest
         if not _cooled_down(scaled, now_ns):
             return Step(conditions=(READY, COOLING))
-        return Step(replicas=idle or 0, conditions=conditions)
-    if current < minimum and idle is None:
-        return Step(replicas=minimum, conditions=conditions)
-    return Step(conditions=conditions)
+        return replace(rest, replicas=idle or 0)
+    return replace(rest, replicas=minimum) if current < minimum and idle is None else rest
 
 
 def _cooled_down(scaled: ScaledObject, now_ns: int) -> bool:

@@ -30,7 +30,7 @@ class FormulaError(ValueError):
     """A formula that cannot be understood, or has no value."""
 
 
-_TOKEN = re.compile(
+_WORD = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)"
     r"|(?P<sign>\?\?|\|\||&&|\*\*|==|!=|<=|>=|[-+*/%^<>!?:(),\[\]{}#]))"
 )
@@ -120,32 +120,32 @@ def compiled(text: str, names: tuple[str, ...]) -> Formula:
 
 
 class _Parser:
-    """Precedence climbing over the tokens of one formula."""
+    """Precedence climbing over the words of one formula."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         self._names = names
-        self._tokens = list(_tokens(text))
+        self._words = list(_words(text))
         self._at = 0
 
     def parse(self) -> Node:
         node = self._expression()
-        if self._at < len(self._tokens):
+        if self._at < len(self._words):
             raise FormulaError(f'unexpected token "{self._peek()}"')
         return node
 
     def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+        return self._words[self._at] if self._at < len(self._words) else ""
 
     def _next(self) -> str:
-        token = self._peek()
-        if not token:
+        word = self._peek()
+        if not word:
             raise FormulaError("unexpected end of the formula")
         self._at += 1
-        return token
+        return word
 
-    def _expect(self, token: str) -> None:
-        if (found := self._next()) != token:
-            raise FormulaError(f'expected "{token}", found "{found}"')
+    def _expect(self, word: str) -> None:
+        if (found := self._next()) != word:
+            raise FormulaError(f'expected "{word}", found "{found}"')
 
     def _expression(self) -> Node:
         node = self._binary(0)
@@ -166,34 +166,34 @@ class _Parser:
         return left
 
     def _unary(self) -> Node:
-        token = self._next()
-        if token in ("-", "+"):
+        word = self._next()
+        if word in ("-", "+"):
             inner = self._binary(_MINUS)
-            return (lambda scope: -_number(inner(scope))) if token == "-" else inner
-        if token in ("!", "not"):
+            return (lambda scope: -_number(inner(scope))) if word == "-" else inner
+        if word in ("!", "not"):
             inner = self._binary(_NOT)
             return lambda scope: not _bool(inner(scope))
-        return self._primary(token)
+        return self._primary(word)
 
-    def _primary(self, token: str) -> Node:
-        if token == "(":
+    def _primary(self, word: str) -> Node:
+        if word == "(":
             inner = self._expression()
             self._expect(")")
             return inner
-        if token == "[":
+        if word == "[":
             items = self._list("]")
             return lambda scope: [item(scope) for item in items]
-        if token[0].isdigit() or token[0] == ".":
-            literal = int(token) if token.isdigit() else float(token)
+        if word[0].isdigit() or word[0] == ".":
+            literal = int(word) if word.isdigit() else float(word)
             return lambda _: literal
-        if token in _CONSTANTS:
-            constant = _CONSTANTS[token]
+        if word in _CONSTANTS:
+            constant = _CONSTANTS[word]
             return lambda _: constant
         if self._peek() == "(":
-            return self._call(token)
-        if token != ELEMENT and token not in self._names:
-            raise FormulaError(f"unknown name {token}")
-        return lambda scope: scope[token]
+            return self._call(word)
+        if word != ELEMENT and word not in self._names:
+            raise FormulaError(f"unknown name {word}")
+        return lambda scope: scope[word]
 
     def _list(self, end: str) -> list[Node]:
         items: list[Node] = []
@@ -252,11 +252,11 @@ class _Parser:
         return condition
 
 
-def _tokens(text: str) -> list[str]:
+def _words(text: str) -> list[str]:
     found: list[str] = []
     at, text = 0, text.rstrip()
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = _WORD.match(text, at)
         if match is None:
             raise FormulaError(f'"{text[at:].strip()[:16]}" cannot be understood')
         found.append(match[match.lastgroup or 0])

@@ -360,9 +360,9 @@ class ScaledObjectController(Controller):
     def _restore(self, scaled: ScaledObject) -> None:
         """The object is gone: give the workload its old number of replicas, if that is wished."""
         advanced, original = scaled.spec.advanced, scaled.status.original_replica_count
-        if advanced is not None and advanced.restore_to_original_replica_count:
-            if original is not None:
-                self._sim.process(self._restore_to(scaled, original))
+        wished = advanced is not None and advanced.restore_to_original_replica_count
+        if wished and original is not None:
+            self._sim.process(self._restore_to(scaled, original))
 
     def _restore_to(self, scaled: ScaledObject, replicas: int) -> SimProcess[None]:
         with suppress(StatusError):

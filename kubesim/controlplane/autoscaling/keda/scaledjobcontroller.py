@@ -164,7 +164,7 @@ class ScaledJobController(Controller):
 
     def _look(self, scaled: ScaledJob) -> SimProcess[None]:
         triggers, active_names, failed = self._read(scaled)
-        jobs = [job for job in self._jobs.by_index(BY_OWNER, scaled.key)]
+        jobs = list(self._jobs.by_index(BY_OWNER, scaled.key))
         running = [job for job in jobs if not _finished(job)]
         demand = demand_of(triggers, scaled)
         count = jobs_to_make(

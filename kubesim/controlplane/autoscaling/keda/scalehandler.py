@@ -1,4 +1,4 @@
-"""Reads an object's triggers: for the operator once in a polling interval, for the autoscaler when it asks.
+"""Reads an object's triggers: for the operator once in a polling interval, for the autoscaler at will.
 
 A source that does not answer is counted; more failures in a row than the fallback's threshold and the
 trigger is taken to say what makes the fallback's number of replicas. Both readers count, as upstream.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kubesim.api.kedav1alpha1 import HealthStatus, ScaledObject, only_resource_triggers
+from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.fallback import (
     BY_FORMULA,
     fallback_milli,
@@ -21,7 +22,6 @@ from kubesim.controlplane.autoscaling.keda.fallback import (
     usable_fallback,
 )
 from kubesim.controlplane.autoscaling.keda.formula import FormulaError, compiled
-from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.scaler import Scaler
 from kubesim.controlplane.autoscaling.keda.scalers import scalers_of
 from kubesim.controlplane.autoscaling.keda.sources import SourceError, Sources

@@ -93,7 +93,7 @@ def _trigger_errors(scaled: ScaledObject | ScaledJob) -> list[FieldError]:
         if trigger.use_cached_metrics and trigger.type in (*RESOURCE_TRIGGERS, "cron"):
             path = ("spec", "triggers", index, "useCachedMetrics")
             text = f'property "useCachedMetrics" is not supported for {trigger.type} scaler'
-            errors.append(invalid(path, True, text))  # noqa: FBT003  # the value
+            errors.append(invalid(path, True, text))
     return errors
 
 
