@@ -103,6 +103,21 @@ class NodeAssembly:
         """Who had it then."""
         return self.machine.memory.peak_by_component
 
+    def pod_memory_bytes(self, uid: str, handler: str) -> int:
+        """What a pod takes now: its cgroup, and its shim's processes beside it; 0 when it is gone."""
+        groups = [self.machine.root.children.get("kubepods")]
+        while groups:
+            group = groups.pop()
+            if group is None:
+                continue
+            found = group.children.get(f"pod{uid}")
+            if found is not None:
+                shim = self.containerd.shim(handler)
+                beside = 0 if shim is None else shim.pod_overhead_bytes - shim.pause_bytes
+                return found.memory_bytes + beside
+            groups += [child for name, child in group.children.items() if name[:3] != "pod"]
+        return 0
+
     def install_shim(self, handler: str) -> SimProcess[None]:
         """Bring a shim to the node, as an installer does; containerd is restarted at the end.
 

@@ -43,8 +43,10 @@ from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.facts import RunStarted, StepTaken
-from kubesim.sim import Sim, SimProcess
+from kubesim.node.shim.outbound import Outbound
+from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wasm.memo import Memo
+from kubesim.wire.http import HttpRequest
 from kubesim.wire.image import LinuxProgram, WasmProgram
 from kubesim.wire.meters import RequestMeters
 from kubesim.world.broker import Broker
@@ -53,6 +55,7 @@ from kubesim.world.registry import Registry
 
 KUBERNETES_VERSION = "1.36"
 WASMTIME_VERSION = "50.0.1"
+CURL_HEADERS = (("User-Agent", "curl/8.14.1"), ("Accept", "*/*"))
 INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 # Client-side limits of the real components: requests a second and burst.
@@ -111,6 +114,7 @@ class Simulation:
             sync=config.preset.network.proxy_sync.distribution,
             broker=self.broker,
         )
+        self._visitor: Outbound | None = None
         self._start_control_plane()
         self._start_operators()
         self._start_nodes()
@@ -206,6 +210,14 @@ class Simulation:
         self.sim.emit(StepTaken(verb="interrupt node", subject=node_name))
         if self._exists(node_name):
             self.fleet.cloud.interrupt(self.fleet.instance_of[node_name])
+
+    def curl(self, host: str, *, path: str = "/", query: str = "") -> Event:
+        """Send a GET to a Service by its name; happens with its answer, or why there is none."""
+        self.sim.emit(StepTaken(verb="curl", subject=f"http://{host}{path}"))
+        if self._visitor is None:
+            self._visitor = self._requests.outbound_from("")("default", "curl")
+        request = HttpRequest(path=path, query=query, host=host, headers=CURL_HEADERS)
+        return self.sim.process(self._visitor(request, "http"))
 
     @property
     def nodes(self) -> dict[str, NodeAssembly]:

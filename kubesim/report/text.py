@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -48,6 +48,8 @@ def render(run: Run) -> RenderableType:
         parts += _section("Lost requests", losses_table(run))
     if len(run.refused):
         parts += _section("Refused by the API server", _refused_table(run))
+    if len(run.transcript):
+        parts += _section("At the terminal", *_transcript(run))
     if run.expectations:
         parts += _section("Expectations", expectations_table(run))
     parts += _section("Not simulated", _unsimulated(run))
@@ -387,6 +389,17 @@ def _refused_table(run: Run) -> RichTable:
         name = f"{row['kind']} {row['namespace']}/{row['name']}".replace(" /", " ")
         table.add_row(name, Text(row["reason"], style="red"), row["message"])
     return table
+
+
+def _transcript(run: Run) -> Iterable[RenderableType]:
+    """Each command with the time at which it was typed, and under it what was said."""
+    for number, row in enumerate(run.transcript):
+        if number:
+            yield Text("")
+        yield Text(f"{human(row['at_ns'])} $ {row['command']}", style="bold")
+        is_table = row["command"].startswith("kubectl")
+        overflow: Literal["ellipsis", "fold"] = "ellipsis" if is_table else "fold"
+        yield Text(row["output"], no_wrap=is_table, overflow=overflow)
 
 
 def _phases(run: Run, *, wasm: bool) -> dict[str, list[int]]:

@@ -16,6 +16,7 @@ from kubesim.scenario.ledger import Ledger
 from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
 from kubesim.scenario.steps import take
+from kubesim.scenario.transcript import Transcript
 from kubesim.scenario.view import View
 from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import SECOND, next_grid_point
@@ -41,6 +42,7 @@ from kubesim.telemetry.requests import (
     service_violations,
     traffic_row,
 )
+from kubesim.telemetry.run import TRANSCRIPT_COLUMNS
 
 LOOK_PERIOD_NS = SECOND
 
@@ -72,6 +74,7 @@ class LiveRun:
         journal.subscribe(self._checkers)
         self.ledger = Ledger(self.simulation)
         journal.subscribe(self.ledger)
+        self.transcript = Transcript(self.simulation, self.observer)
         self._judges = compile_expectations(scenario.spec, scenario.document)
         self._watching = any(j.expectation.never or j.expectation.by for j in self._judges)
         self._looked_at = 0
@@ -90,7 +93,8 @@ class LiveRun:
     @property
     def view(self) -> View:
         """The run as plain values."""
-        return View(self.simulation, self.observer, self.ledger)
+        rows = self.transcript.rows
+        return View(self.simulation, self.observer, self.ledger, transcript=rows)
 
     def advance(self, until_ns: int) -> None:
         """Let time pass until then, or until the run's end."""
@@ -203,6 +207,7 @@ class LiveRun:
                 ("at_ns", "type", "reason", "kind", "namespace", "name", "message", "component"),
                 events,
             ),
+            "transcript": Table("transcript", TRANSCRIPT_COLUMNS, list(self.transcript.rows)),
             "refused": Table(
                 "refused", ("at_ns", "kind", "namespace", "name", "reason", "message"), refused
             ),
@@ -224,7 +229,12 @@ class LiveRun:
         if objects:
             self.simulation.apply(objects, what=f"{len(objects)} objects of {scenario.name}")
         for index, step in enumerate(scenario.spec.timeline):
-            sim.call_in(step.at, take, self.simulation, step, scenario.steps.get(index, ()))
+            if step.kubectl is not None:
+                sim.call_in(step.at, self.transcript.kubectl, step.kubectl)
+            elif step.curl is not None:
+                sim.call_in(step.at, self.transcript.curl, step.curl)
+            else:
+                sim.call_in(step.at, take, self.simulation, step, scenario.steps.get(index, ()))
 
 
 def _queues(observer: Observer) -> Table:

@@ -52,6 +52,7 @@ from kubesim.scenario.queues import queue_configs, queue_problems, queue_step_pr
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
+from kubesim.scenario.transcript import typed_problems
 from kubesim.share import share_path
 from kubesim.wire.image import Image
 from kubesim.world.traffic import TrafficConfig
@@ -305,6 +306,7 @@ class _Loader:
             self._problems += step_problems(spec, step, document, where)
             self._problems += cut_problems(spec, step, document, where)
             self._problems += queue_step_problems(spec, step, document, where)
+            self._problems += typed_problems(step, document, where)
             self._check_step(step, document, where)
         return steps
 

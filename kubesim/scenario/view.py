@@ -1,15 +1,16 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
-``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events`` and ``refused`` are lists of maps,
-``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``, ``traffic`` and
-``queues`` are maps by name, ``cost`` and ``run`` are maps. Durations are CEL durations, so that
+``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events``, ``transcript`` and ``refused`` are lists
+of maps, ``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``,
+``traffic`` and ``queues`` are maps by name, ``cost`` and ``run`` are maps. Durations are CEL
+durations, so that
 ``services["web"].latency.p99 < duration("50ms")`` works; each also stands as an integer of
 nanoseconds (``latency_ns``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -37,11 +38,18 @@ class View:
         simulation: The cluster.
         observer: What was seen so far.
         ledger: Who had which place when; without it the bill has no workloads.
+        transcript: What was typed and said so far.
     """
 
     def __init__(
-        self, simulation: Simulation, observer: Observer, ledger: Ledger | None = None
+        self,
+        simulation: Simulation,
+        observer: Observer,
+        ledger: Ledger | None = None,
+        *,
+        transcript: Sequence[dict[str, Any]] = (),
     ) -> None:
+        self._transcript = transcript
         self._ledger = ledger or Ledger(simulation)
         self._simulation = simulation
         self._observer = observer
@@ -173,6 +181,13 @@ class View:
             for at_ns, event in self._observer.events
         ]
 
+    def transcript(self) -> list[dict[str, Any]]:
+        """One map a command of the timeline: when it was typed, and what was said."""
+        return [
+            {"at": _duration(row["at_ns"]), "command": row["command"], "output": row["output"]}
+            for row in self._transcript
+        ]
+
     def refused(self) -> list[dict[str, Any]]:
         """One map an object that the API server refused."""
         return [
@@ -203,6 +218,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "workloads": View.workloads,
     "events": View.events,
     "refused": View.refused,
+    "transcript": View.transcript,
     "cost": View.cost,
     "run": View.run,
 }

@@ -20,6 +20,7 @@ from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
 
+TRANSCRIPT_COLUMNS = ("at_ns", "command", "output")
 SCHEMA_VERSION = "kubesim.run/v1"
 
 
@@ -65,6 +66,7 @@ class Run:
         logs: One row a log line.
         recorded: One row a Kubernetes Event.
         refused: One row an object that the API server refused.
+        transcript: One row a command of the timeline, with what it printed.
         workloads: One row a workload: what it is made of, needs, and did.
         traffic: One row a source of requests.
         queues: One row a queue of messages.
@@ -105,6 +107,7 @@ class Run:
     workloads: Table = field(default_factory=lambda: Table("workloads", WORKLOAD_COLUMNS, []))
     cost: Table = field(default_factory=lambda: Table("cost", COST_COLUMNS, []))
     instances: Table = field(default_factory=lambda: Table("instances", INSTANCE_COLUMNS, []))
+    transcript: Table = field(default_factory=lambda: Table("transcript", TRANSCRIPT_COLUMNS, []))
     path: str = ""
     scenario_digest: str = ""
 
@@ -164,6 +167,7 @@ class Run:
                 for result in self.expectations
             ],
             "refused": [dict(row) for row in self.refused],
+            "transcript": [dict(row) for row in self.transcript],
             "unsimulated": list(self.unsimulated),
         }
 

@@ -7,7 +7,7 @@ that select its pods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubesim.api.corev1 import Container, Pod, Service
@@ -21,7 +21,7 @@ WORKLOAD_COLUMNS = (
     "namespace", "kind", "name", "runtimeClass", "wasm", "portable", "pools", "pods", "ready",
     "containers", "claims", "devices", "exec", "image_bytes", "memory_requested",
     "startup_p50_ns", "pull_p50_ns", "start_p50_ns", "requests", "errors", "latency_p50_ns",
-    "latency_p99_ns", "instantiate_p50_ns", "execute_p50_ns",
+    "latency_p99_ns", "instantiate_p50_ns", "execute_p50_ns", "memory_p50_bytes",
 )  # fmt: skip
 
 PORTABLE_ANNOTATION = "kubesim.dev/portable"
@@ -30,7 +30,7 @@ PORTABLE_ANNOTATION = "kubesim.dev/portable"
 _NATIVE = ("cpu", "memory", "ephemeral-storage")
 
 
-def workload_rows(
+def workload_rows(  # noqa: PLR0913 - everything that a row is made of
     pods: Iterable[Pod],
     owners: Iterable[KubeObject],
     services: Iterable[Service],
@@ -38,6 +38,7 @@ def workload_rows(
     *,
     image_bytes: Mapping[str, int],
     pools: Mapping[str, str],
+    memory: Callable[[Pod], int] = lambda _pod: 0,
 ) -> list[dict[str, Any]]:
     """All workloads, in the order in which their first pods were created.
 
@@ -48,6 +49,7 @@ def workload_rows(
         observer: What was seen.
         image_bytes: The size of each image.
         pools: The pool of each node.
+        memory: What a pod takes of its node's memory now, its shim included; 0 for none.
     """
     by_uid = {owner.uid: owner for owner in owners}
     groups: dict[tuple[str, str, str], list[Pod]] = {}
@@ -63,6 +65,7 @@ def workload_rows(
             **_made_of(members, image_bytes, pools),
             **_started(members, observer),
             **_served(members, services, observer),
+            "memory_p50_bytes": _median(taken for pod in members if (taken := memory(pod))),
         }
         for (namespace, kind, name), members in groups.items()
     ]

@@ -261,6 +261,10 @@ class Containerd(ResourceUpdates, ExecServer):
         """The handlers of the runtime table."""
         return tuple(self._runtimes)
 
+    def shim(self, handler: str) -> Shim | None:
+        """The shim of a handler; the default one's when it is empty."""
+        return self._runtimes.get(handler or self._config.cri.default_runtime_name)
+
     def add_runtime(self, handler: str, shim: Shim) -> None:
         """An entry for the runtime table; real after a restart."""
         self._runtimes[handler] = shim

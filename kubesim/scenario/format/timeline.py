@@ -99,6 +99,8 @@ class Step(ScenarioModel):
         empty_disk: A node whose disk has that space again.
         take_memory: A node of which a daemon takes memory, whoever has to go for it.
         give_memory: A node of which those daemons give it back.
+        kubectl: A command that looks: ``get``, ``describe`` or ``logs``; the report tells what it says.
+        curl: A URL of a Service that is asked once; the report tells what it answers.
     """
 
     at: Span
@@ -124,6 +126,8 @@ class Step(ScenarioModel):
     empty_disk: str | None = None
     take_memory: MemoryHog | None = None
     give_memory: str | None = None
+    kubectl: str | None = None
+    curl: str | None = None
 
     @model_validator(mode="after")
     def _one_verb(self) -> Step:

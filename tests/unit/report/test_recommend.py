@@ -21,13 +21,14 @@ def row(name: str = "web", **values: Any) -> dict[str, Any]:
         "wasm": False, "portable": True, "pools": ["general"], "pods": 2, "ready": 2,
         "containers": 1, "devices": [], "exec": False, "image_bytes": 12_000_000,
         "startup_p50_ns": 2 * SECOND, "requests": 100, "latency_p99_ns": 2 * MILLISECOND,
+        "memory_p50_bytes": 40 << 20,
     }  # fmt: skip
     return {**made, **values}
 
 
 WASM = row(
     "hello", kind="SpinApp", wasm=True, runtimeClass="spin", image_bytes=25_000,
-    startup_p50_ns=SECOND, instantiate_p50_ns=MILLISECOND,
+    startup_p50_ns=SECOND, instantiate_p50_ns=MILLISECOND, memory_p50_bytes=20 << 20,
 )  # fmt: skip
 
 
@@ -57,8 +58,9 @@ def test_stateless_service_could_move() -> None:
     """A container that only serves requests is compared with the Wasm workloads of the run."""
     found = judged(row(), WASM)
     assert ("container", "Wasm", True) == (found.now, found.runtime, found.changes)
-    assert "image 12.0 MB, median of Wasm here 25 kB" == found.reasons[0]
-    assert "ready after 2s, median of Wasm here 1s" == found.reasons[1]
+    assert "image 12.0 MB: 480 times more than Wasm here (25 kB)" == found.reasons[0]
+    assert "ready after 2s: 2.0 times more than Wasm here (1s)" == found.reasons[1]
+    assert "memory of a pod 40 MiB: 2.0 times more than Wasm here (20 MiB)" == found.reasons[2]
 
 
 @pytest.mark.parametrize(("values", "others"), [({}, ()), ({"requests": 0}, (WASM,))])
