@@ -128,9 +128,9 @@ class NodeAssembly:
         whole_ns = numbers.shim_install.distribution.draw(rng)
         restart_ns = min(numbers.restart.distribution.draw(rng), whole_ns)
         yield host.sim.timeout(whole_ns - restart_ns)
-        if handler in self.containerd.handlers():
+        if handler in self.containerd.runtimes:
             return
-        self.containerd.add_runtime(handler, host.make_shim(handler))
+        self.containerd.runtimes[handler] = host.make_shim(handler)
         yield from self.containerd.restart(restart_ns)
         node = self.config.name
         host.sim.emit(ShimInstalled(node=node, handler=handler, began_ns=began_ns))

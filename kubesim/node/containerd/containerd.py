@@ -62,6 +62,9 @@ class Containerd(ResourceUpdates, ExecServer):
         remote: The registry.
         cni: The network plugin.
         content: The content store; an empty one of its own when it is left out.
+
+    Attributes:
+        runtimes: The runtime table as it is configured; a change of it is real after a restart.
     """
 
     def __init__(  # what a runtime is made of
@@ -77,7 +80,7 @@ class Containerd(ResourceUpdates, ExecServer):
         self._services = services
         self._sim = services.sim
         self._config = config
-        self._runtimes = dict(runtimes)
+        self.runtimes = dict(runtimes)
         self._cni = cni
         self._rng = self._sim.rng(f"containerd/{services.node}")
         self._serial = itertools.count(1)
@@ -257,17 +260,9 @@ class Containerd(ResourceUpdates, ExecServer):
         """All images here, largest first."""
         return tuple(_cri_image(i.digest, i.name, i.size_bytes) for i in self.images.all())
 
-    def handlers(self) -> tuple[str, ...]:
-        """The handlers of the runtime table."""
-        return tuple(self._runtimes)
-
     def shim(self, handler: str) -> Shim | None:
         """The shim of a handler; the default one's when it is empty."""
-        return self._runtimes.get(handler or self._config.cri.default_runtime_name)
-
-    def add_runtime(self, handler: str, shim: Shim) -> None:
-        """An entry for the runtime table; real after a restart."""
-        self._runtimes[handler] = shim
+        return self.runtimes.get(handler or self._config.cri.default_runtime_name)
 
     def restart(self, took_ns: int) -> SimProcess[None]:
         """Go down and come back: nobody answers meanwhile, and everything that ran runs on."""
@@ -308,7 +303,7 @@ class Containerd(ResourceUpdates, ExecServer):
                 self._cni.delete(sandbox.status.ip)
 
     def _run_pod_sandbox(self, config: PodSandboxConfig, handler: str) -> SimProcess[str]:
-        shim = self._runtimes.get(handler or self._config.cri.default_runtime_name)
+        shim = self.shim(handler)
         if shim is None:
             raise CriError(
                 "Unknown",
