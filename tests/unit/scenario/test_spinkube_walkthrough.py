@@ -35,14 +35,15 @@ def test_no_pod_is_created_twice(run: Run) -> None:
 
 def test_answers_are_the_components_own(run: Run) -> None:
     """The first answers carry the clock, the replica's visits and the Secret's value."""
-    first = run.facts()["RequestCompleted"][:3]
+    completed = run.facts()["RequestCompleted"]
+    first = [row for row in completed if row["traffic"] == "visitors"][:3]
     epoch_s = run.start_time_ns // 10**9
     for row in first:
         served_s = epoch_s + row["at_ns"] // 10**9
         candidates = {
             sha256(_body(row["serial"], timestamp, visits).encode()).hexdigest()
             for timestamp in (served_s - 1, served_s)
-            for visits in (1, 2, 3)
+            for visits in range(1, 6)
         }
         assert row["body_sha256"] in candidates
 
