@@ -24,10 +24,11 @@ from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.sim import Sim
 from kubesim.sim.distribution import Constant
-from kubesim.sim.time import MILLISECOND
+from kubesim.sim.time import MICROSECOND, MILLISECOND
 
-REQUEST_NS = 3 * MILLISECOND
-WATCH_NS = MILLISECOND
+REQUEST_NS = 3_500 * MICROSECOND  # half of all recorded calls took up to 5 ms, there and back
+ANSWER_NS = 1_500 * MICROSECOND
+WATCH_NS = 1_500 * MICROSECOND
 WITHOUT = ("node-controller",)
 
 
@@ -96,6 +97,7 @@ class ControllerCase:
                 burst=burst,
                 request_latency=Constant(REQUEST_NS),
                 watch_latency=Constant(WATCH_NS),
+                answer_latency=Constant(ANSWER_NS),
             ),
             informers=informers,
         )

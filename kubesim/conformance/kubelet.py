@@ -24,7 +24,7 @@ from kubesim.conformance.fields import COMPLETION_INDEX
 from kubesim.conformance.recording import KubeletScript, Rule
 from kubesim.controlplane.client import Client, StatusError
 from kubesim.sim import Sim, SimProcess
-from kubesim.sim.time import SECOND, seconds
+from kubesim.sim.time import MILLISECOND, SECOND, seconds
 
 DEFAULTS = {"ready_s": 0.0, "delete_s": 0.0}
 ENDED = ("Succeeded", "Failed")
@@ -38,6 +38,7 @@ class FakeKubelet:
         client: Its connection to the API server.
         script: How it behaves.
         aliases: The pods' aliases, for rules that name one.
+        late_ms: How late it was with the first write about the first pods.
 
     Attributes:
         in_setup: Whether the case is still being set up.
@@ -45,7 +46,13 @@ class FakeKubelet:
     """
 
     def __init__(
-        self, sim: Sim, *, client: Client, script: KubeletScript, aliases: Aliases
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        script: KubeletScript,
+        aliases: Aliases,
+        late_ms: tuple[int, ...] = (),
     ) -> None:
         self.in_setup = True
         self.due = 0
@@ -53,6 +60,7 @@ class FakeKubelet:
         self._client = client
         self._script = script
         self._aliases = aliases
+        self._late_ns = {n: ms * MILLISECOND for n, ms in enumerate(late_ms, start=1)}
         self._sequence: dict[str, int] = {}
         self._bound: set[str] = set()
         self._deleting: set[str] = set()
@@ -107,6 +115,7 @@ class FakeKubelet:
             return
         seen_ns = self._sim.now
         ready_s, finish_s = behaviour["ready_s"], behaviour.get("finish_s")
+        yield self._sim.timeout(self._late_ns.get(self._sequence[pod.uid], 0))
         yield from self._write(pod, self._running(ready=ready_s == 0))
         steps: list[tuple[float, Callable[[Pod], PodStatus | None]]] = []
         if ready_s:

@@ -16,8 +16,9 @@ from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.api.quantity import Quantity
 from kubesim.api.scheme import KUBERNETES
-from kubesim.cluster.controllercase import ControllerCase
+from kubesim.cluster.controllercase import ANSWER_NS, REQUEST_NS, ControllerCase
 from kubesim.conformance.aliases import NAMESPACE, Aliases
+from kubesim.conformance.conditions import ALONE, Conditions
 from kubesim.conformance.kubelet import FakeKubelet, with_ready
 from kubesim.conformance.patching import patched
 from kubesim.conformance.recording import Action, Recording
@@ -39,6 +40,7 @@ SETUP_NS = 5 * MINUTE
 POD_GC_PERIOD_NS = 20 * SECOND
 LOOK_NS = 10 * MILLISECOND
 CREATED, OK = 201, 200
+CALL_MS = (REQUEST_NS + ANSWER_NS) // MILLISECOND
 SETTLING_S = 3600.0
 
 
@@ -51,11 +53,11 @@ class Played:
 
     Args:
         recording: The case.
-        spent: How many tokens of its client the ReplicaSet controller had spent at time 0.
+        conditions: What else was going on.
     """
 
-    def __init__(self, recording: Recording, *, spent: int = 0) -> None:
-        self._spent = spent
+    def __init__(self, recording: Recording, conditions: Conditions = ALONE) -> None:
+        self._conditions = conditions
         self._recording = recording
         self._aliases = Aliases()
         time_0_ns = _wall_time_0(recording.expected)
@@ -69,6 +71,7 @@ class Played:
             client=self._case.kubelet,
             script=recording.kubelet,
             aliases=self._aliases,
+            late_ms=conditions.kubelet_late_ms,
         )
         self._calls: list[dict[str, Any]] = []
         self._done = False
@@ -90,16 +93,20 @@ class Played:
             yield from self._settled(watch["setup_quiet"], watch["setup_max"])
         yield self._sim.timeout(self._until_time_0())
         self._kubelet.in_setup = False
-        self._case.spend("replicaset-controller", self._spent)
+        self._case.spend("replicaset-controller", self._conditions.spent)
+        for at_ms, tokens in self._conditions.taken():
+            self._sim.call_in(
+                at_ms * MILLISECOND, self._case.spend, "replicaset-controller", tokens
+            )
         self._watcher.begin()
         self._began = True
         began_ns = self._sim.now
         calls = self._recording.expected["apiCalls"]
         for action in self._recording.actions:
             number = len(self._calls)
-            # One after the other: an answer that took long made the next request late.
+            # An answer that took long came from a server that took long to get to the request.
             calls_server = action.op not in ("quiet", "podstatus") and len(calls) > number
-            late_s = calls[number]["ms"] / 1000 if calls_server else 0.0
+            late_s = (calls[number]["done_ms"] - CALL_MS) / 1000 if calls_server else 0.0
             left_ns = began_ns + seconds(max(action.at_s, late_s)) - self._sim.now
             yield self._sim.timeout(max(0, left_ns))
             yield from self._take(action)

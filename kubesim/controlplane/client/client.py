@@ -1,19 +1,21 @@
 """A component's connection to the API server: writes that take time and have a rate limit.
 
 Mirrors: staging/src/k8s.io/client-go/rest/request.go (the throttle, then the call).
-Departs: the way there and back is one delay, spent before the commit; a list is read from an
-informer's cache, so it is not modelled as a call. A client that is cut off goes on asking and is
-answered as soon as it is joined again, without the back-off of upstream's retries.
+Departs: the way there and back is one delay, spent before the commit, unless the answer is given a
+delay of its own; a list is read from an informer's cache, so it is not modelled as a call. A client that
+is cut off goes on asking and is answered as soon as it is joined again, without the back-off of
+upstream's retries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from kubesim.api.corev1 import Pod
 from kubesim.api.metav1 import KubeObject
+from kubesim.controlplane.apiserver.errors import StatusError
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client.flowcontrol import TokenBucket
 from kubesim.controlplane.client.informer import Informer, InformerFactory
@@ -31,14 +33,16 @@ class ClientConfig:
     Attributes:
         qps: Client-side limit of requests a second (``--kube-api-qps``); 0 for none.
         burst: Client-side burst (``--kube-api-burst``).
-        request_latency: One call, there and back.
+        request_latency: One call, there and back; without the way back if that is given.
         watch_latency: From a commit to its arrival in an informer.
+        answer_latency: From a commit to the arrival of the answer; ``None`` for at once.
     """
 
     qps: float
     burst: int
     request_latency: Distribution
     watch_latency: Distribution
+    answer_latency: Distribution | None = None
 
 
 class Client:
@@ -185,4 +189,18 @@ class Client:
             yield self._cut  # asked again until somebody answers
         if self._stopped:
             yield self._sim.event()  # never: nobody is there to send it or to hear the answer
-        return commit()
+        if self._config.answer_latency is None:
+            return commit()
+        answer, refusal = _answered(commit)
+        yield self._sim.timeout(self._config.answer_latency.draw(self._rng))
+        if refusal is not None:
+            raise refusal
+        return cast("T", answer)
+
+
+def _answered(commit: Callable[[], T]) -> tuple[T | None, StatusError | None]:
+    """What the server answers, before anybody hears it."""
+    try:
+        return commit(), None
+    except StatusError as refusal:
+        return None, refusal

@@ -43,7 +43,7 @@ class EventCorrelator:
 
     def __init__(self) -> None:
         self._similar: dict[tuple[Subject, str, str], _Similar] = {}
-        self._full_again_ns: dict[Subject, int] = {}
+        self._full_again_ns: dict[tuple[Subject, str], int] = {}
 
     def correlate(
         self, subject: Subject, event_type: str, reason: str, message: str, *, now_ns: int
@@ -58,11 +58,11 @@ class EventCorrelator:
         if len(similar.messages) >= MAX_SIMILAR:
             similar.messages.pop(next(iter(similar.messages)))
             message = COMBINED + message
-        return message if self._admitted(subject, now_ns) else None
+        return message if self._admitted((subject, event_type), now_ns) else None
 
-    def _admitted(self, subject: Subject, now_ns: int) -> bool:
-        full_again_ns = max(now_ns, self._full_again_ns.get(subject, 0))
+    def _admitted(self, kept_to: tuple[Subject, str], now_ns: int) -> bool:
+        full_again_ns = max(now_ns, self._full_again_ns.get(kept_to, 0))
         if full_again_ns - now_ns > (BURST - 1) * REFILL_NS:
             return False
-        self._full_again_ns[subject] = full_again_ns + REFILL_NS
+        self._full_again_ns[kept_to] = full_again_ns + REFILL_NS
         return True

@@ -4,9 +4,10 @@ import pytest
 from harness import MILLISECOND, SECOND, Cluster, pod
 
 from kubesim.api.corev1 import Pod
-from kubesim.controlplane.client import NotFound
+from kubesim.controlplane.client import Client, ClientConfig, NotFound
 from kubesim.controlplane.client.flowcontrol import TokenBucket
 from kubesim.sim import SimProcess
+from kubesim.sim.distribution import Constant
 
 
 def test_a_call_takes_its_latency_and_then_commits() -> None:
@@ -97,3 +98,28 @@ def test_a_component_that_is_gone_sends_nothing_more() -> None:
     cluster.run(1)
 
     assert ([], []) == (cluster.pods(), returned)
+
+
+def test_an_answer_may_take_its_time() -> None:
+    """With a delay of its own the answer, or the refusal, comes after what was done is seen."""
+    cluster = Cluster()
+    config = ClientConfig(
+        qps=0,
+        burst=0,
+        request_latency=Constant(2 * MILLISECOND),
+        watch_latency=Constant(0),
+        answer_latency=Constant(3 * MILLISECOND),
+    )
+    client = Client(cluster.sim, apiserver=cluster.api, component="slow", config=config)
+    call = cluster.sim.process(client.create(pod()))
+    cluster.run(0.002)
+
+    assert 1 == len(cluster.pods())
+    assert not call.triggered
+
+    cluster.run(0.003)
+
+    assert cluster.pod() is call.value
+
+    with pytest.raises(NotFound):
+        cluster.do(client.get(Pod, "default/other"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubesim.conformance import history
 from kubesim.conformance.judge import Verdict, exact_until_ms, judge
 from kubesim.conformance.recording import KubeletScript, Recording
 
@@ -78,3 +79,17 @@ def test_rollouts_are_exact_up_to_the_first_coincidence() -> None:
     together = {"podReady": [[1000, "b-p1"], [1050, "b-p2"]], "rsSpecSequence": sizes}
     assert 1000 == exact_until_ms(recording("dep-rolling", **together))
     assert float("inf") == exact_until_ms(recording("dep-rolling-staggered", **together))
+
+
+def test_a_job_that_missed_a_pod_by_milliseconds_is_not_asked_until_its_next_sync() -> None:
+    """What one sync still saw of pods that ended at the same time is chance; a second's delay is not."""
+    job = {"active": 1, "uncountedTerminatedPods": {"succeeded": 1}}
+    after = [2000, "Job", "j", "CHG", {"succeeded": 2, "uncountedTerminatedPods": None}]
+    for second_ms, spells in ((1003, [(1006, 2000)]), (500, [])):
+        timeline = [
+            [400, "Pod", "j-p1", "CHG", {"phase": "Succeeded"}],
+            [second_ms, "Pod", "j-p2", "CHG", {"phase": "Succeeded"}],
+            [1006, "Job", "j", "CHG", job],
+            after,
+        ]
+        assert spells == history.overtaken({"timeline": timeline})
