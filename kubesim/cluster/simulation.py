@@ -406,9 +406,7 @@ def _pods_call(config: ClusterConfig) -> bool:
 def _components_call(config: ClusterConfig) -> bool:
     """The same of Wasm components, which call nobody whom their manifest does not allow."""
     programs = (image.program for image in config.images)
-    return config.redis_stores or any(
-        isinstance(p, WasmProgram) and p.grants.allowed_outbound_hosts for p in programs
-    )
+    return config.redis_stores or any(isinstance(p, WasmProgram) and p.calls_out for p in programs)
 
 
 def _webhooks(config: ClusterConfig) -> tuple[Webhook, ...]:

@@ -33,15 +33,17 @@ class WasmPart:
         name: The Spin component's id; its digest where it has no other name.
         wasm: The bytes.
         face: What it shows to the outside.
+        files: A Spin component's files by their path.
     """
 
     name: str
     wasm: bytes = field(repr=False)
     face: WasmFace
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpinTrigger:
+class OpenedTrigger:
     """A trigger of a locked application.
 
     Attributes:
@@ -78,7 +80,7 @@ class OpenedImage:
     form: Form
     config: Mapping[str, Any]
     parts: tuple[WasmPart, ...]
-    triggers: tuple[SpinTrigger, ...] = ()
+    triggers: tuple[OpenedTrigger, ...] = ()
     locked: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -127,7 +129,8 @@ def _open_spin(layout: Layout, manifest: Manifest, config: dict[str, Any]) -> Op
         content = component.get("source")
         what = f'component "{name}"'
         wasm = read_content(layout, content if isinstance(content, dict) else {}, layers, what)
-        parts.append(WasmPart(name, wasm, read_face(wasm, what)))
+        files = _files(layout, component, layers, what)
+        parts.append(WasmPart(name, wasm, read_face(wasm, what), files))
     triggers = tuple(_trigger(each) for each in _tables(locked, "triggers"))
     return OpenedImage(
         manifest=manifest,
@@ -137,6 +140,28 @@ def _open_spin(layout: Layout, manifest: Manifest, config: dict[str, Any]) -> Op
         triggers=triggers,
         locked=locked,
     )
+
+
+def _files(
+    layout: Layout, component: Mapping[str, Any], layers: Mapping[str, Descriptor], what: str
+) -> dict[str, bytes]:
+    """A component's files by their path.
+
+    Raises:
+        InputError: One is not there, or its path leaves the component's root.
+    """
+    listed = component.get("files")
+    found: dict[str, bytes] = {}
+    for file in listed if isinstance(listed, list) else []:
+        if not isinstance(file, dict):
+            continue
+        path = str(file.get("path", ""))
+        names = path.strip("/").split("/")
+        if any(name in {"", ".", ".."} for name in names):
+            raise InputError(f'{what}: the path "{path}" of a file is not inside its root')
+        content = read_content(layout, file, layers, f'{what}: file "{path}"')
+        found["/".join(names)] = content
+    return found
 
 
 def read_content(
@@ -167,12 +192,12 @@ def read_content(
     return layout.blob(layers[digest])
 
 
-def _trigger(data: Mapping[str, Any]) -> SpinTrigger:
+def _trigger(data: Mapping[str, Any]) -> OpenedTrigger:
     config = data.get("trigger_config")
     config = config if isinstance(config, dict) else {}
     executor = config.get("executor")
     route = config.get("route")
-    return SpinTrigger(
+    return OpenedTrigger(
         id=str(data.get("id", "")),
         kind=str(data.get("trigger_type", "")),
         component=str(config.get("component", "")),

@@ -76,10 +76,14 @@ def _by_name(layout: Layout, name: str) -> str | None:
 
 def _wasm(image: OpenedImage) -> WasmProgram:
     runs = what_runs(image)
-    shared_engine().load(runs.wasm)
+    modules = [runs.wasm] if runs.app is None else [c.module for c in runs.app.components]
+    for module in modules:
+        shared_engine().load(module)
     return WasmProgram(
         module=runs.wasm,
         digest=sha256_digest(runs.wasm),
         kind=WasmKind(runs.kind),
         grants=runs.grants,
+        app=runs.app,
+        notes=runs.notes,
     )

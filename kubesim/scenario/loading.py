@@ -54,7 +54,7 @@ from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
 from kubesim.scenario.transcript import typed_problems
 from kubesim.share import share_path
-from kubesim.wire.image import Image
+from kubesim.wire.image import Image, WasmProgram
 from kubesim.world.traffic import TrafficConfig
 
 SCENARIO_FILE = "scenario.yaml"
@@ -369,6 +369,8 @@ class _Loader:
         spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}
         for image in images:
             if image.name in modelled:
+                notes = image.program.notes if isinstance(image.program, WasmProgram) else ()
+                yield from (f'image "{image.name}": {note}' for note in notes)
                 continue
             instead = "the preset's default program runs in it"
             if image.name in spin:

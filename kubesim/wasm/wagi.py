@@ -10,8 +10,7 @@ Mirrors: Spin 3, crates/http/src/wagi/mod.rs and crates/trigger-http/src/{wagi,h
     3875. CONTENT_TYPE is empty as it is there, where the header is looked up as ``content_type``;
     a module finds it in HTTP_CONTENT_TYPE. A component's own variables come first, so that they
     win in ``getenv``.
-Departs: routes with named parts (``/:id``) are not matched. Variables come in a fixed order, in
-    Spin by chance.
+Departs: variables come in a fixed order, in Spin by chance.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from kubesim.wasm.execution import Execution, WasiContext
+from kubesim.wasm.routes import DEFAULT_ROUTE, Matched, match_route
 from kubesim.wire.http import HttpRequest, HttpResponse
 
 DEFAULT_ARGV = "${SCRIPT_NAME} ${ARGS}"
-DEFAULT_ROUTE = "/..."
 
-_WILDCARD = "/..."
 _DROPPED = frozenset({"HTTP_AUTHORIZATION", "HTTP_CONNECTION"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -41,7 +39,7 @@ class WagiHandler:
     """How a component is served.
 
     Attributes:
-        route: The route that leads to it: an exact path, or a prefix that ends in ``/...``.
+        route: The route that leads to it, see ``routes``.
         argv: Template of its arguments.
         environment: Its own environment variables.
     """
@@ -50,21 +48,13 @@ class WagiHandler:
     argv: str = DEFAULT_ARGV
     environment: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def prefix(self) -> str:
-        """The route without its wildcard."""
-        return self.route.removesuffix(_WILDCARD)
-
     def matches(self, path: str) -> bool:
         """Whether a request for this path is for this component."""
-        prefix, path = self.prefix.removesuffix("/"), path.removesuffix("/")
-        if path == prefix:
-            return True
-        return self.route.endswith(_WILDCARD) and path.startswith(f"{prefix}/")
+        return match_route(self.route, path) is not None
 
-    def path_info(self, path: str) -> str:
-        """The part of the path that the wildcard stands for; empty on an exact route."""
-        return path.removeprefix(self.prefix) if self.route.endswith(_WILDCARD) else ""
+    def matched(self, path: str) -> Matched:
+        """What its route makes of a path that took it."""
+        return match_route(self.route, path) or Matched(self.route)
 
 
 def context(  # noqa: PLR0913 - a request, who serves it, and when
@@ -114,7 +104,8 @@ def environment(
     authority = headers.setdefault("host", request.host)
     server_name, _, server_port = authority.partition(":")
     client_ip = client.rpartition(":")[0] or client
-    path_info = handler.path_info(request.path)
+    matched = handler.matched(request.path)
+    path_info = matched.path_info
     path_and_query = f"{request.path}?{request.query}" if request.query else request.path
     variables = {
         "AUTH_TYPE": "",
@@ -128,19 +119,21 @@ def environment(
         "REMOTE_HOST": client_ip,
         "REMOTE_USER": "",
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": handler.prefix,
+        "SCRIPT_NAME": matched.based_prefix,
         "SERVER_NAME": server_name or "localhost",
         "SERVER_PORT": server_port or "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_SOFTWARE": "WAGI/1",
         "X_BASE_PATH": "/",
         "X_CLIENT_ADDR": client,
-        "X_COMPONENT_ROUTE": handler.prefix,
+        "X_COMPONENT_ROUTE": matched.prefix,
         "X_FULL_URL": f"http://{authority}{path_and_query}",
-        "X_MATCHED_ROUTE": handler.route,
+        "X_MATCHED_ROUTE": matched.based,
         "X_RAW_COMPONENT_ROUTE": handler.route,
         "X_RAW_PATH_INFO": path_info,
     }
+    for name, value in matched.parameters:
+        variables[f"X_PATH_MATCH_{name.upper()}"] = value
     for name, value in headers.items():
         variable = f"HTTP_{name.upper().replace('-', '_')}"
         if variable not in _DROPPED:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kubesim.sim.distribution import Distribution
+from kubesim.wire.http import HttpResponse
 
 
 class WasmKind(Enum):
@@ -199,14 +200,96 @@ class SpinGrants:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpinComponent:
+    """One component of a Spin application.
+
+    Attributes:
+        id: Its id in the manifest.
+        module: The bytes.
+        digest: Their digest.
+        grants: What it may open and call; templates of variables are not filled in yet.
+        environment: Its environment variables.
+        files: Its files and their paths, relative to its root.
+    """
+
+    id: str
+    module: bytes = field(repr=False)
+    digest: str
+    grants: SpinGrants = SpinGrants()
+    environment: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpinTrigger:
+    """One HTTP trigger of a Spin application.
+
+    Attributes:
+        id: Its id.
+        route: The route as the manifest has it; ``None`` for a private one.
+        component: Who answers; empty when the answer is always the same.
+        wagi: The component is a program that prints the answer.
+        argv: The template of its arguments then; empty for Spin's own.
+        response: The answer, when no component makes it.
+    """
+
+    id: str
+    route: str | None
+    component: str = ""
+    wagi: bool = False
+    argv: str = ""
+    response: HttpResponse | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpinApp:
+    """A Spin application as its image has it.
+
+    Attributes:
+        name: Its name.
+        version: Its version; may be empty.
+        variables: Its variables and their defaults; ``None`` is one that must be given.
+        components: All of them.
+        triggers: Its HTTP triggers, in the manifest's order.
+        commands: The components of its command triggers.
+    """
+
+    name: str
+    version: str = ""
+    variables: tuple[tuple[str, str | None], ...] = ()
+    components: tuple[SpinComponent, ...]
+    triggers: tuple[SpinTrigger, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WasmProgram:
-    """A real Wasm module and how it is used; port 0 is where its runtime listens by default."""
+    """A real Wasm module and how it is used.
+
+    Attributes:
+        module: The bytes; those of an application's first component that is used.
+        digest: Their digest.
+        kind: How it is used.
+        port: Where it listens; 0 is where its runtime does by default.
+        grants: What it may open and call.
+        app: The application that it is a part of; ``None`` for a module alone.
+        notes: What of the image is not simulated, in words.
+    """
 
     module: bytes = field(repr=False)
     digest: str
     kind: WasmKind
     port: int = 0
     grants: SpinGrants = SpinGrants()
+    app: SpinApp | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether anything in it may call others."""
+        components = self.app.components if self.app is not None else ()
+        grants = (self.grants, *(component.grants for component in components))
+        return any(granted.allowed_outbound_hosts for granted in grants)
 
 
 Program = LinuxProgram | WasmProgram

@@ -11,34 +11,57 @@ override the manifest's; ``SPIN_MAX_INSTANCE_MEMORY``), runwasi crates/container
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kubesim.node.shim import runtimeconfig
 from kubesim.node.shim.runtimeconfig import RuntimeConfig
 from kubesim.node.shim.spin import NAME as SPIN
 from kubesim.node.shim.task import TaskSpec
 from kubesim.wasm.execution import Limits
-from kubesim.wasm.stores import SpinContext, Stores
+from kubesim.wasm.stores import NO_SPIN, SpinContext, Stores
 from kubesim.wire.filetree import Directory, assemble
-from kubesim.wire.image import SpinGrants, WasmProgram
+from kubesim.wire.image import SpinApp, SpinComponent, SpinGrants, WasmProgram
+from kubesim.wire.spinvariables import VARIABLE_PREFIX, resolved
 
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
-_VARIABLE_PREFIX = "SPIN_VARIABLE_"
 _INSTANCE_MEMORY = "SPIN_MAX_INSTANCE_MEMORY"
 
 Snapshot = list[tuple[Directory, Directory]]
 
 
-def runtime_config(shim: str, spec: TaskSpec, grants: SpinGrants) -> RuntimeConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a module finds when it runs.
+
+    Attributes:
+        environment: Its environment variables.
+        preopens: The directories that are open.
+        spin: Stores, variables and hosts.
+    """
+
+    environment: tuple[tuple[str, str], ...] = ()
+    preopens: Mapping[str, Directory] = field(default_factory=dict)
+    spin: SpinContext = NO_SPIN
+
+
+def runtime_config(shim: str, spec: TaskSpec, asked: Mapping[str, SpinGrants]) -> RuntimeConfig:
     """Where the stores are, of a shim that is Spin's.
+
+    Args:
+        shim: The shim's name.
+        spec: The container.
+        asked: What each component may open, by its name.
 
     Raises:
         RuntimeConfigError: Spin does not start with its configuration.
     """
-    if shim != SPIN:
-        return RuntimeConfig()
-    mounted = dict(spec.mounts).get(runtimeconfig.RUNTIME_CONFIG_PATH)
-    return runtimeconfig.read(mounted, grants, spec.container)
+    config = RuntimeConfig()
+    if shim == SPIN:
+        mounted = dict(spec.mounts).get(runtimeconfig.RUNTIME_CONFIG_PATH)
+        for component, grants in asked.items():
+            config = runtimeconfig.read(mounted, grants, component)
+    return config
 
 
 def limits(shim: str, spec: TaskSpec) -> Limits:
@@ -52,20 +75,40 @@ def limits(shim: str, spec: TaskSpec) -> Limits:
     return found
 
 
-def spin_context(
-    program: WasmProgram, spec: TaskSpec, stores: Stores, config: RuntimeConfig
-) -> SpinContext:
-    """What a container's component is granted: its manifest's grants, variables overridden."""
-    grants = program.grants
-    variables = dict(grants.variables)
+def given_to(
+    shim: str, spec: TaskSpec, program: WasmProgram, stores: Stores, config: RuntimeConfig
+) -> Given:
+    """What a module gets that is alone in its image: all that its container has."""
+    context = _context(program.grants, stores, config)
+    variables = dict(program.grants.variables)
     for name, value in spec.envs:
-        if name.startswith(_VARIABLE_PREFIX):
-            variables[name.removeprefix(_VARIABLE_PREFIX).lower()] = value
+        if name.startswith(VARIABLE_PREFIX):
+            variables[name.removeprefix(VARIABLE_PREFIX).lower()] = value
+    return Given(
+        environment=spec.envs,
+        preopens=preopens(shim, spec),
+        spin=replace(context, variables=variables),
+    )
+
+
+def given_to_component(
+    app: SpinApp, component: SpinComponent, spec: TaskSpec, stores: Stores, config: RuntimeConfig
+) -> Given:
+    """What a component of an application gets: what its manifest says, its variables filled in."""
+    files = dict(component.files)
+    return Given(
+        environment=component.environment,
+        preopens={"/": Directory.of(files)} if files else {},
+        spin=_context(resolved(app, component.id, dict(spec.envs)), stores, config),
+    )
+
+
+def _context(grants: SpinGrants, stores: Stores, config: RuntimeConfig) -> SpinContext:
     return SpinContext(
         stores=stores,
         key_value_stores=grants.key_value_stores,
         sqlite_databases=grants.sqlite_databases,
-        variables=variables,
+        variables=dict(grants.variables),
         allowed_outbound_hosts=grants.allowed_outbound_hosts,
         redis_stores=config.redis_stores,
         unreachable=config.unreachable,

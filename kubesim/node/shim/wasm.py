@@ -4,10 +4,8 @@ A *command* module runs once, from ``_start`` to its exit. It is executed in one
 instant at which its container starts; what it printed then appears in the log at the virtual times
 at which it printed it, and the container ends when the module's own time is over.
 
-An *HTTP* module gets a fresh instance for every request: the instance costs what the preset says,
-the handler costs what its fuel says, and the response is what the module printed (WAGI) or what the
-component answered (wasi:http). What a Spin application stores lives as long as its container. A
-component that calls another service is run up to the call, and again when the answer is there.
+An *HTTP* module gets a fresh instance for every request, see ``serving``; a Spin application has
+several of them behind its routes, see ``spinserver``. What it stores lives as long as its container.
 
 The fuel of an execution becomes CPU time by the preset's model, used in the container's cgroup:
 shared with the rest of the node, and throttled by the container's quota.
@@ -20,32 +18,40 @@ triggers the real one has.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import replace
-
-from typing_extensions import override
+from collections.abc import Callable, Mapping
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.denials import Denials
 from kubesim.node.shim.foresight import Foresight
 from kubesim.node.shim.grants import (
+    Given,
+    given_to,
+    given_to_component,
     limits,
-    preopens,
-    restore,
     runtime_config,
-    snapshot,
-    spin_context,
 )
 from kubesim.node.shim.logs import ContainerLog
-from kubesim.node.shim.outbound import Outbounds, Replies
+from kubesim.node.shim.outbound import Outbound, Outbounds
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
 from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import RuncShim
 from kubesim.node.shim.runtimeconfig import RuntimeConfig, RuntimeConfigError
+from kubesim.node.shim.serving import (
+    ComponentHttpHandler,
+    Host,
+    WagiHttpHandler,
+    WasmHttpHandler,
+)
 from kubesim.node.shim.spin import NAME as SPIN
+from kubesim.node.shim.spinserver import (
+    RETAIN_VARIABLE,
+    RetainError,
+    SpinServer,
+    duplicate_routes,
+    retained,
+)
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
@@ -60,25 +66,19 @@ from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.node.shim.wasmtime import DEFAULT_PORT as WASMTIME_PORT
 from kubesim.node.shim.wasmtime import NAME as WASMTIME
 from kubesim.sim import Event, SimProcess
-from kubesim.wasm import wagi
 from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Status, WasiContext
 from kubesim.wasm.memo import Memo
-from kubesim.wasm.spinheaders import with_spin_headers
-from kubesim.wasm.stores import Awaiting, Stores
-from kubesim.wire.http import (
-    HTTP_PORT,
-    ConnectionRefused,
-    HttpRequest,
-    HttpResponse,
-    Outlook,
-    Served,
-)
-from kubesim.wire.image import LinuxProgram, WasmKind, WasmProgram
+from kubesim.wasm.stores import Stores
+from kubesim.wire.http import HTTP_PORT, Outlook
+from kubesim.wire.image import LinuxProgram, SpinApp, WasmKind, WasmProgram
+from kubesim.wire.spinvariables import component_of
 
-EXEC_NOT_SUPPORTED = "/containerd.task.v3.Task/Exec is not supported: not found"
+# runwasi's shims serve the task API of version 2, and of that no Exec.
+EXEC_NOT_SUPPORTED = "/containerd.task.v2.Task/Exec is not supported"
+LISTEN_VARIABLE = "SPIN_HTTP_LISTEN_ADDR"
 
 
 class WasmShim:
@@ -148,6 +148,7 @@ class WasmTask:
         self.shim = shim
         self.spec = spec
         self._program = program
+        self._app = program.app if shim.name == SPIN else None
         self._sim = shim.services.sim
         self.log = ContainerLog(self._sim, spec)
         self.denials = Denials(self._sim, spec)
@@ -156,7 +157,7 @@ class WasmTask:
         self.config = RuntimeConfig()
         # The default stores are files in the container's own layer: gone when it is.
         self.stores = Stores()
-        self.port = program.port or _default_port(shim.name)
+        self.port = program.port or _default_port(shim.name, spec)
         self._stopping = False
         self._listening = False
         self.cgroup: Cgroup | None = None
@@ -170,17 +171,10 @@ class WasmTask:
         """
         runtime, services = self.shim.runtime, self.shim.services
         yield from services.machine.compute(runtime.start.draw(self._rng))
-        try:
-            module = self.shim.engine().load(self._program.module)
-        except WasmError as error:
-            raise ShimError(str(error)) from None
-        if self._program.kind is WasmKind.HTTP and not _answers_http(module):
-            raise ShimError(
-                f"{runtime.name}: the module does not export wasi:http/incoming-handler"
-            )
+        modules = self._load()
         began_ns = self._sim.now
-        size_bytes = len(self._program.module)
-        yield from self.shim.modules.prepare(self._program.digest, size_bytes, rng=self._rng)
+        for module in modules.values():
+            yield from self.shim.modules.prepare(module.digest, module.size_bytes, rng=self._rng)
         self._phase_ended("module", began_ns)
         if self._stopping:
             return
@@ -192,15 +186,120 @@ class WasmTask:
             on_oom_kill=self._oom_killed,
         )
         self._memory.allocate(runtime.instance_bytes)
-        if self.exited.triggered:
-            return
+        if not self.exited.triggered:
+            self._let_go(modules)
+
+    def _load(self) -> dict[str, Module | Component]:
+        """The modules by their components' ids; the one of an image without components by "".
+
+        Raises:
+            ShimError: One cannot be loaded, or does not do what its image says.
+        """
+        program, name = self._program, self.shim.runtime.name
+        wanted = {"": program.module}
+        if self._app is not None:
+            wanted = {component.id: component.module for component in self._app.components}
         try:
-            self.config = runtime_config(self.shim.name, self.spec, self._program.grants)
-        except RuntimeConfigError as error:
+            modules = {key: self.shim.engine().load(wasm) for key, wasm in wanted.items()}
+        except WasmError as error:
+            raise ShimError(str(error)) from None
+        serves = program.kind is WasmKind.HTTP and self._app is None
+        if serves and not _answers_http(modules[""]):
+            raise ShimError(f"{name}: the module does not export wasi:http/incoming-handler")
+        return modules
+
+    def _let_go(self, modules: dict[str, Module | Component]) -> None:
+        """Run what there is to run."""
+        try:
+            app = self._retained()
+            grants = {self.spec.container: self._program.grants}
+            if app is not None:
+                grants = {component.id: component.grants for component in app.components}
+            self.config = runtime_config(self.shim.name, self.spec, grants)
+        except (RetainError, RuntimeConfigError) as error:
             self._sim.call_in(0, self._fail, str(error))
             return
-        run = self._command if self._program.kind is WasmKind.COMMAND else self._trigger
-        self._sim.process(run(module))
+        if app is not None:
+            self._let_app_go(app, modules)
+            return
+        module = modules[""]
+        given = given_to(self.shim.name, self.spec, self._program, self.stores, self.config)
+        if self._program.kind is WasmKind.COMMAND:
+            self._sim.process(self._command(module, given))
+        else:
+            self._sim.process(self._trigger(self._handler(module, given)))
+
+    def _retained(self) -> SpinApp | None:
+        """The application, as far as the environment selects its components."""
+        selection = dict(self.spec.envs).get(RETAIN_VARIABLE)
+        return None if self._app is None else retained(self._app, selection)
+
+    def _let_app_go(self, app: SpinApp, modules: dict[str, Module | Component]) -> None:
+        if app.triggers:
+            self._sim.process(self._trigger(self._server(app, modules)))
+        elif app.commands:
+            component = component_of(app, app.commands[0])
+            given = given_to_component(app, component, self.spec, self.stores, self.config)
+            self._sim.process(self._command(modules[component.id], given))
+        else:
+            self._sim.call_in(0, self._fail, "the application has no trigger that could run")
+
+    def _host(self) -> Host:
+        """What everything that serves in this container shares."""
+        assert self.cgroup is not None
+        pool = InstancePool(
+            self.shim.runtime.instances, rng=self._sim.rng(f"{self.spec.scope}/instances")
+        )
+        return Host(
+            services=self.shim.services,
+            runtime=self.shim.runtime,
+            memo=self.shim.memo,
+            spec=self.spec,
+            cgroup=self.cgroup,
+            limits=self.limits,
+            pool=pool,
+            foresight=Foresight(self._sim),
+            log=self.log,
+            denials=self.denials,
+            exited=self.exited,
+        )
+
+    def _outbound(self) -> Outbound | None:
+        outbounds = self.shim.outbound
+        return None if outbounds is None else outbounds(self.spec.namespace, self.spec.pod)
+
+    def _handler(self, module: Module | Component, given: Given) -> WasmHttpHandler:
+        """Who answers for a module that is alone."""
+        host = self._host()
+        if self._program.kind is WasmKind.HTTP:
+            return ComponentHttpHandler(
+                host, module=module, given=given, outbound=self._outbound()
+            )
+        return WagiHttpHandler(host, module=module, given=given)
+
+    def _server(self, app: SpinApp, modules: Mapping[str, Module | Component]) -> SpinServer:
+        """Who answers for an application."""
+        host = self._host()
+        server = SpinServer(host, app=app, outbound=self._outbound())
+        given = {
+            component.id: given_to_component(app, component, self.spec, self.stores, self.config)
+            for component in app.components
+        }
+        handlers: dict[str, WasmHttpHandler] = {}
+        for trigger in app.triggers:
+            name = trigger.component
+            if trigger.wagi:
+                handlers[trigger.id] = WagiHttpHandler(
+                    host, module=modules[name], given=given[name], argv=trigger.argv
+                )
+            elif name:
+                handlers[trigger.id] = ComponentHttpHandler(
+                    host, module=modules[name], given=given[name], outbound=server.call
+                )
+        server.open(handlers)
+        for line in duplicate_routes(app):
+            self.log.write("stderr", f"{line}\n".encode())
+        return server
 
     def stats(self) -> Cgroup | None:
         """Its cgroup, while the module runs."""
@@ -231,7 +330,7 @@ class WasmTask:
         """It never becomes possible."""
         return Outlook()
 
-    def _command(self, module: Module | Component) -> SimProcess[None]:
+    def _command(self, module: Module | Component, given: Given) -> SimProcess[None]:
         """Make an instance, run its ``_start`` and let its output and end happen when due."""
         assert self.cgroup is not None
         yield from self.cgroup.compute(self.shim.runtime.instances.cold.draw(self._rng))
@@ -239,10 +338,10 @@ class WasmTask:
         horizon_ns = self.shim.runtime.horizon_ns - began_ns
         context = WasiContext(
             args=(*(spec.command or (spec.container,)), *spec.args),
-            env=spec.envs,
+            env=given.environment,
             start_ns=self._sim.wall_ns,
             seed=self._sim.seed_bytes(f"{spec.scope}/wasi-random"),
-            preopens=preopens(self.shim.name, spec),
+            preopens=given.preopens,
             deadline_ns=max(horizon_ns, 1),
         )
         execution = self.shim.engine().run(
@@ -250,7 +349,7 @@ class WasmTask:
             context,
             self.limits,
             time=self.shim.runtime.time,
-            spin=spin_context(self._program, spec, self.stores, self.config),
+            spin=given.spin,
         )
         for cpu_ns, sleep_ns, chunk in timed_output(execution):
             yield from self.cgroup.compute(cpu_ns)
@@ -264,17 +363,15 @@ class WasmTask:
         if not self.exited.triggered:
             exit_status = container_status(execution)
             self.denials.note(execution)
-            self._executed(execution, exit_status)
+            self._executed(module.digest, execution, exit_status)
             self._end(exit_status)
 
-    def _trigger(self, module: Module | Component) -> SimProcess[None]:
+    def _trigger(self, handler: WasmHttpHandler | SpinServer) -> SimProcess[None]:
         """Open the socket; requests are answered from then on."""
         began_ns = self._sim.now
         yield self._sim.timeout(self.shim.runtime.listen.draw(self._rng))
         if self._stopping or self.exited.triggered:
             return
-        answers = _answers_http(module) and self._program.kind is WasmKind.HTTP
-        handler = (ComponentHttpHandler if answers else WagiHttpHandler)(self, module=module)
         sockets = self.shim.services.sockets
         self._listening = sockets.listen(self.spec.ip, self.port, handler)
         if self._listening:
@@ -305,7 +402,7 @@ class WasmTask:
     def _oom_killed(self) -> None:
         self._end(OOM_KILLED)
 
-    def _executed(self, execution: Execution, exit_status: ExitStatus) -> None:
+    def _executed(self, digest: str, execution: Execution, exit_status: ExitStatus) -> None:
         spec = self.spec
         self._sim.emit(
             WasmExecuted(
@@ -313,7 +410,7 @@ class WasmTask:
                 name=spec.pod,
                 uid=spec.uid,
                 container=spec.container,
-                digest=self._program.digest,
+                digest=digest,
                 status=execution.status.value,
                 exit_code=exit_status.exit_code,
                 fuel=execution.fuel,
@@ -337,161 +434,13 @@ class WasmTask:
             )
 
 
-class WasmHttpHandler(ABC):
-    """Answers requests with a fresh instance each.
-
-    Attributes:
-        prints_answer: Whether what it prints is the answer; else it is the pod's log.
-    """
-
-    prints_answer = False
-    waiting = 0  # the pool of instances has no queue: who finds it empty is turned away
-
-    def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
-        self._exited = task.exited
-        self._shim = shim = task.shim
-        self._spec = spec = task.spec
-        self._module = module
-        self._log = task.log
-        self._sim = shim.services.sim
-        self._rng = self._sim.rng(f"{spec.scope}/instances")
-        self._pool = InstancePool(shim.runtime.instances, rng=self._rng)
-        # Random bytes follow from the run's seed and the module alone, so that a guest that draws
-        # some only to seed its hash maps stays a function of its input.
-        self._seed = self._sim.seed_bytes(f"wasi-random/{module.digest}")
-        self._limits = task.limits
-        self._denials = task.denials
-        assert task.cgroup is not None
-        self._cgroup = task.cgroup
-        self._foresight = Foresight(self._sim)
-        self._preopens = preopens(shim.name, spec)
-
-    def serve(self, request: HttpRequest) -> SimProcess[Served | ConnectionRefused]:
-        """Make an instance, run the handler for real, answer with what it said."""
-        if self._pool.is_full:
-            self._log.write("stderr", b"Error: maximum concurrent component instance limit\n")
-            return Served(response=HttpResponse(status=500))
-        made_ns = self._pool.take()
-        if self._pool.in_use > 1:
-            self._foresight.disturb()
-        try:
-            return (yield from self._serve(request, made_ns))
-        finally:
-            self._pool.give_back()
-
-    def outlook(self, request: HttpRequest) -> Outlook | None:
-        """A module whose last answer was a function of its input goes on answering alike."""
-        return None if self._pool.in_use else self._foresight.outlook(request)
-
-    def _serve(self, request: HttpRequest, made_ns: int) -> SimProcess[Served | ConnectionRefused]:
-        waited_ns = yield from self._cgroup.compute(made_ns)
-        if self._is_gone():
-            return ConnectionRefused("connection reset by peer")
-        began_ns = self._sim.now
-        response, execution = yield from self._answer(request)
-        self._foresight.executed(request, execution)
-        called_ns = self._sim.now - began_ns
-        core_wait_ns = yield from self._cgroup.compute(execution.cpu_ns + self._pool.overhead())
-        # What it waited for other services has passed already.
-        if execution.sleep_ns > called_ns:
-            yield self._sim.timeout(execution.sleep_ns - called_ns)
-        if self._is_gone():
-            return ConnectionRefused("connection reset by peer")
-        self._denials.note(execution)
-        if execution.stdout and not self.prints_answer:
-            self._log.write("stdout", execution.stdout)
-        if execution.stderr:
-            self._log.write("stderr", execution.stderr)
-        return Served(
-            response=response,
-            queue_ns=waited_ns + core_wait_ns,
-            instantiate_ns=made_ns,
-            execute_ns=self._sim.now - began_ns - core_wait_ns,
-        )
-
-    def _is_gone(self) -> bool:
-        return self._exited.triggered
-
-    @abstractmethod
-    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
-        """What the module answers, and how its execution went."""
-
-
-class WagiHttpHandler(WasmHttpHandler):
-    """Serves a core module that answers with what it prints."""
-
-    prints_answer = True
-
-    @override
-    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
-        context = wagi.context(
-            request,
-            wagi.WagiHandler(environment=self._spec.envs),
-            start_ns=self._sim.wall_ns,
-            seed=self._seed,
-            seed_is_input=True,
-        )
-        context = replace(context, preopens=self._preopens)
-        execution = self._shim.memo().run(
-            self._module, context, self._limits, time=self._shim.runtime.time
-        )
-        yield from ()  # takes no virtual time, but is waited for as what does
-        return wagi.respond(execution), execution
-
-
-class ComponentHttpHandler(WasmHttpHandler):
-    """Serves a component that exports ``wasi:http/incoming-handler``."""
-
-    def __init__(self, task: WasmTask, *, module: Module | Component) -> None:
-        super().__init__(task, module=module)
-        assert isinstance(task.spec.program, WasmProgram)
-        spec = task.spec
-        self._granted = spin_context(task.spec.program, spec, task.stores, task.config)
-        outbounds = task.shim.outbound
-        self._outbound = outbounds(spec.namespace, spec.pod) if outbounds is not None else None
-
-    @override
-    def _answer(self, request: HttpRequest) -> SimProcess[tuple[HttpResponse, Execution]]:
-        """Run the handler; again after each call of another service, with the answers so far."""
-        assert isinstance(self._module, Component)
-        context = WasiContext(
-            env=self._spec.envs,
-            start_ns=self._sim.wall_ns,
-            seed=self._seed,
-            seed_is_input=True,
-            preopens=self._preopens,
-        )
-        if self._shim.name == SPIN:
-            request = with_spin_headers(request)
-        replies = Replies()
-        spin = replace(self._granted, outbound=replies)
-        while True:
-            replies.rewind()
-            files = snapshot(self._spec)
-            try:
-                handled = self._shim.memo().handle(
-                    self._module,
-                    request,
-                    context,
-                    self._limits,
-                    time=self._shim.runtime.time,
-                    spin=spin,
-                )
-            except Awaiting as call:
-                restore(files)
-                began_ns = self._sim.now
-                answer = None
-                if self._outbound is not None:
-                    answer = yield from self._outbound(call.request, call.scheme)
-                replies.add(call, answer, self._sim.now - began_ns)
-            else:
-                return handled.response, handled.execution
-
-
 def _answers_http(module: Module | Component) -> bool:
     return isinstance(module, Component) and module.is_http_handler
 
 
-def _default_port(shim: str) -> int:
+def _default_port(shim: str, spec: TaskSpec) -> int:
     """Where a shim's HTTP server listens when the image does not say."""
+    if shim == SPIN:
+        port = dict(spec.envs).get(LISTEN_VARIABLE, "").rpartition(":")[2]
+        return int(port) if port.isdigit() and 0 < int(port) < 1 << 16 else HTTP_PORT
     return WASMTIME_PORT if shim == WASMTIME else HTTP_PORT

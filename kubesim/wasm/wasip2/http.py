@@ -35,6 +35,8 @@ INCOMING_REQUEST = resource_number("incoming-request")
 RESPONSE_OUTPARAM = resource_number("response-outparam")
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+# Under these a component means its own application: what it may call then is called "self".
+_OWN = frozenset({"", "self.alt"})
 _FAILED = Err()
 
 
@@ -305,6 +307,8 @@ def send(guest: ComponentGuest, number: int, _options: int | None) -> Ok | Err:
     """Call another service, if that was granted."""
     outgoing = guest.take_back(number, Outgoing)
     scheme, authority = outgoing.scheme, outgoing.authority
+    if authority in _OWN:
+        scheme, authority = "http", "self"
     if not guest.spin.allows(scheme, authority):
         guest.deny("outgoing-handler.handle", f"{scheme}://{authority}", Errno.ENOTCAPABLE)
         return Err(Case("HTTP-request-denied"))

@@ -185,18 +185,50 @@ TWO = """[[trigger.http]]
 route = "/two"
 component = "two"
 executor = { type = "wagi" }
+[[trigger.http]]
+route = { private = true }
+component = "two"
+executor = { type = "wagi" }
 [component.two]
 source = "cart.wasm"
+environment = { MODE = "x" }
+"""
+CRON = """[[trigger.cron]]
+cron-expression = "* * * * * *"
+component = "two"
 [variables]"""
 NO_EXECUTOR = ('executor = { type = "wagi" }', "")
 REDIS = ('[[trigger.http]]\nroute = "/cart/..."', '[[trigger.redis]]\nchannel = "c"')
+
+
+def test_spin_application_of_several_components(
+    tmp_path: Path, write_spin: WriteSpin, write_scenario: WriteScenario
+) -> None:
+    """Every component comes with its routes, files and templates; what is not fired is said."""
+    spin = write_spin(("[variables]", TWO + CRON))
+    (spin.parent / "cart.wasm").write_bytes(GREETER.read_bytes())
+    built = build(spin)
+    Layout(tmp_path / "images").add("any", built.manifest, built.blobs)
+    loaded = load_scenario(write_scenario(images("oci: images")))
+    (image,) = loaded.images
+    assert isinstance(image.program, WasmProgram)
+    app = image.program.app
+    assert app is not None
+    assert ("shop", "1.2.3", (("host", "example.com"),)) == (app.name, app.version, app.variables)
+    assert [("/two", "two", True), (None, "two", True), ("/cart/...", "cart", True)] == [
+        (trigger.route, trigger.component, trigger.wagi) for trigger in app.triggers
+    ]
+    two, cart = app.components
+    assert ("assets/large.txt", "assets/small.txt") == tuple(path for path, _ in cart.files)
+    assert (("where", "{{ host }}"),) == cart.grants.variables
+    assert ((("MODE", "x"),), ()) == (two.environment, two.files)
+    assert ('image "report:v1": its cron triggers are not fired',) == loaded.unsimulated
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ((NO_EXECUTOR,), "exports no HTTP handler"),
-        ((("[variables]", TWO),), r"several components \(cart, two\)"),
         ((REDIS, NO_EXECUTOR), "no HTTP trigger; its triggers: redis"),
     ],
 )

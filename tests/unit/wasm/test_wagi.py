@@ -92,7 +92,7 @@ def test_routes_match_as_in_spin(route, path, matches, path_info):
 
     assert matches == handler.matches(path)
     if matches:
-        assert path_info == handler.path_info(path)
+        assert path_info == handler.matched(path).path_info
 
 
 CASES = [
