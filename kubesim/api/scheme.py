@@ -348,6 +348,26 @@ SCHEME = KUBERNETES.extended(
             ),
         ),
         Resource(
+            "http.keda.sh/v1alpha1",
+            "HTTPScaledObject",
+            "httpscaledobjects",
+            "kubesim.api.kedahttpv1alpha1",
+            short_names=("httpso",),
+            columns=(
+                Column("TargetWorkload", ".status.targetWorkload"),
+                Column("TargetService", ".status.targetService"),
+                Column("MinReplicas", ".spec.replicas.min"),
+                Column("MaxReplicas", ".spec.replicas.max"),
+            ),
+        ),
+        Resource(
+            "http.keda.sh/v1beta1",
+            "InterceptorRoute",
+            "interceptorroutes",
+            "kubesim.api.kedahttpv1beta1",
+            columns=(Column("TargetService", ".spec.target.service"),),
+        ),
+        Resource(
             "keda.sh/v1alpha1",
             "ScaledJob",
             "scaledjobs",

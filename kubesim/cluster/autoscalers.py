@@ -25,7 +25,6 @@ from kubesim.world.traffic import Meters
 # Client-side limits of the real components: requests a second and burst.
 CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
 KARPENTER_LIMITS = (200.0, 300)
-KEDA_LIMITS = (20.0, 30)  # --kube-api-qps, --kube-api-burst
 NO_LIMITS = (0.0, 0)
 
 NewClient = Callable[[str, tuple[float, int]], Client]
@@ -63,10 +62,13 @@ class Autoscalers:
             meters=meters,
             at_work=config.metrics_server,
         )
-        if config.keda:
-            keda = Keda(
+        self.keda: Keda | None = None
+        if config.keda is not None:
+            flags = config.keda
+            self.keda = keda = Keda(
                 sim,
-                client=client("keda-operator", KEDA_LIMITS),
+                client=client("keda-operator", (flags.kube_api_qps, flags.kube_api_burst)),
+                config=flags,
                 meters=meters,
                 broker=broker,
                 others=self.metrics.adapter,

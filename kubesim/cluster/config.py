@@ -14,6 +14,8 @@ from kubesim.controlplane.autoscaler.clusterautoscaler import (
     Options as ClusterAutoscalerOptions,
 )
 from kubesim.controlplane.autoscaling.hpa import HPAConfig
+from kubesim.controlplane.autoscaling.keda import KedaConfig
+from kubesim.controlplane.autoscaling.keda.httpaddon import HttpAddOnConfig
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
@@ -133,7 +135,8 @@ class ClusterConfig:
         network: What lies between nodes, registries and users.
         registries: Registries with limits.
         spinkube: Whether SpinKube is installed.
-        keda: Whether KEDA is installed.
+        keda: KEDA's flags; ``None`` where it is not installed.
+        http_add_on: The settings of KEDA's HTTP add-on; ``None`` where it is not installed.
         redis_stores: Whether some application's runtime configuration may name a Redis server.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
@@ -160,7 +163,8 @@ class ClusterConfig:
     network: TopologyConfig = field(default_factory=TopologyConfig)
     registries: tuple[RegistryConfig, ...] = ()
     spinkube: bool = False
-    keda: bool = False
+    keda: KedaConfig | None = None
+    http_add_on: HttpAddOnConfig | None = None
     shim_installers: bool = False
     redis_stores: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)

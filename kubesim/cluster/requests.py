@@ -17,6 +17,7 @@ from kubesim.world.network import PodNetwork
 from kubesim.world.traffic import Meters, OutboundCalls, PodCalls, TrafficConfig, TrafficSource
 from kubesim.world.traffic.exchange import Answer
 from kubesim.world.traffic.source import Producer
+from kubesim.world.traffic.upstream import UpstreamCalls
 
 INGRESS = "ingress"
 
@@ -69,7 +70,7 @@ class Requests:
         self._sync = sync
         self.meters = Meters(sim, waiting=network.waiting)
         self._ways: dict[str, _Way] = {}
-        self._sources: list[TrafficSource | PodCalls | OutboundCalls] = []
+        self._sources: list[TrafficSource | PodCalls | OutboundCalls | UpstreamCalls] = []
 
     def start(self, traffic: Iterable[TrafficConfig]) -> None:
         """Let the users come."""
@@ -113,6 +114,12 @@ class Requests:
             return made.send
 
         return outbound
+
+    def upstream_from(self, node: str, name: str) -> UpstreamCalls:
+        """The way from a proxy on a node to Services; the node has a kube-proxy from now."""
+        made = UpstreamCalls(self._sim, name=name, transport=self._way(node), meters=self.meters)
+        self._sources.append(made)
+        return made
 
     def at_end(self) -> None:
         """The run is over: say what is undecided."""

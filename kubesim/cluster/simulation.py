@@ -20,6 +20,7 @@ from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions
 from kubesim.cluster.engine import new_memo, shared_engine
 from kubesim.cluster.fleet import Fleet
+from kubesim.cluster.httpaddon import HttpAddOn, install_http_add_on
 from kubesim.cluster.kubectl import KUBECTL_LIMITS, Kubectl
 from kubesim.cluster.network import topology_of
 from kubesim.cluster.node import NodeAssembly, World
@@ -34,6 +35,10 @@ from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CL
 from kubesim.controlplane.apiserver.admission.webhook import Webhook
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.autoscaling.keda import KEDA_WEBHOOKS
+from kubesim.controlplane.autoscaling.keda.httpaddon import (
+    HTTP_ADD_ON_WEBHOOKS,
+    HttpAddOnConfig,
+)
 from kubesim.controlplane.client import (
     Client,
     ClientConfig,
@@ -61,6 +66,7 @@ INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease"
 # Client-side limits of the real components: requests a second and burst.
 KCM_LIMITS = (20.0, 30)
 SCHEDULER_LIMITS = (50.0, 100)
+HTTP_ADD_ON_LIMITS = (20.0, 30)  # controller-runtime's defaults
 
 
 class Simulation:
@@ -317,6 +323,8 @@ class Simulation:
             self.apiserver.create(Namespace(metadata=ObjectMeta(name=name)))
         for priority_class in SYSTEM_PRIORITY_CLASSES:
             self.apiserver.create(priority_class)
+        if self.config.http_add_on is not None:
+            install_http_add_on(self.apiserver)
 
     def _start_control_plane(self) -> None:
         sim = self.sim
@@ -392,6 +400,21 @@ class Simulation:
             client=self._client,
             controller_client=self._controller_client,
         )
+        if self.config.http_add_on is not None:
+            self._start_http_add_on(self.config.http_add_on)
+
+    def _start_http_add_on(self, config: HttpAddOnConfig) -> None:
+        keda = self.autoscalers.keda
+        assert keda is not None, "the HTTP add-on tells KEDA"
+        node = self.config.nodes[0].name if self.config.nodes else ""
+        HttpAddOn(
+            self.sim,
+            client=self._client("keda-add-ons-http", HTTP_ADD_ON_LIMITS),
+            config=config,
+            network=self._network,
+            upstream=self._requests.upstream_from(node, "interceptor").send,
+            keda=keda,
+        )
 
     def _start_traffic(self) -> None:
         self._requests.start(self.config.traffic)
@@ -412,4 +435,5 @@ def _components_call(config: ClusterConfig) -> bool:
 def _webhooks(config: ClusterConfig) -> tuple[Webhook, ...]:
     """What operators brought along."""
     spin: tuple[Webhook, ...] = SPIN_WEBHOOKS if config.spinkube else ()
-    return spin + (KEDA_WEBHOOKS if config.keda else ())
+    keda: tuple[Webhook, ...] = KEDA_WEBHOOKS if config.keda is not None else ()
+    return spin + keda + (HTTP_ADD_ON_WEBHOOKS if config.http_add_on is not None else ())

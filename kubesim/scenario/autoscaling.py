@@ -6,7 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 from kubesim.controlplane.autoscaler.clusterautoscaler import Options
+from kubesim.controlplane.autoscaling.keda import KedaConfig
+from kubesim.controlplane.autoscaling.keda.httpaddon import HttpAddOnConfig
 from kubesim.scenario.format import ScenarioSpec
+from kubesim.sim.time import MILLISECOND
 
 
 def cluster_autoscaler_options(spec: ScenarioSpec) -> Options | None:
@@ -27,3 +30,29 @@ def cluster_autoscaler_options(spec: ScenarioSpec) -> Options | None:
         threshold = given["scale_down_utilization_threshold"]
         given["scale_down_utilization_threshold"] = Fraction(str(threshold))
     return Options(**given)
+
+
+def keda_config(spec: ScenarioSpec) -> KedaConfig:
+    """The flags of KEDA's operator."""
+    return KedaConfig(**_given(spec.keda))
+
+
+def http_add_on_config(spec: ScenarioSpec) -> HttpAddOnConfig:
+    """The settings of KEDA's HTTP add-on."""
+    given = _given(spec.http_add_on)
+    if (interval_ms := given.pop("stream_interval_ms", None)) is not None:
+        given["stream_interval_ns"] = interval_ms * MILLISECOND
+    return HttpAddOnConfig(
+        **{
+            name if name.endswith(("_ns", "_header")) else f"{name}_ns": value
+            for name, value in given.items()
+        }
+    )
+
+
+def _given(flags: Any) -> dict[str, Any]:
+    """The settings that a scenario makes."""
+    if flags is None:
+        return {}
+    names = type(flags).model_fields
+    return {name: value for name in names if (value := getattr(flags, name)) is not None}

@@ -18,6 +18,8 @@ from kubesim.api.appsv1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from kubesim.api.batchv1 import CronJob, Job
 from kubesim.api.corev1 import Pod, PodSpec
 from kubesim.api.karpenterv1 import NodePool
+from kubesim.api.kedahttpv1alpha1 import HTTPScaledObject
+from kubesim.api.kedahttpv1beta1 import InterceptorRoute
 from kubesim.api.kedav1alpha1 import ScaledJob, ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
@@ -37,7 +39,11 @@ from kubesim.manifests import (
     read_paths,
     validate,
 )
-from kubesim.scenario.autoscaling import cluster_autoscaler_options
+from kubesim.scenario.autoscaling import (
+    cluster_autoscaler_options,
+    http_add_on_config,
+    keda_config,
+)
 from kubesim.scenario.callgraph import cycle_problems
 from kubesim.scenario.controllermanager import asks_for_usage, autoscaler_config
 from kubesim.scenario.executors import ordered
@@ -122,7 +128,8 @@ class LoadedScenario:
             network=topology_config(spec, self.document),
             registries=registry_configs(spec),
             spinkube=self.has_spinkube,
-            keda=any(isinstance(m.obj, ScaledObject | ScaledJob) for m in self.applied),
+            keda=keda_config(spec) if self.has_keda else None,
+            http_add_on=http_add_on_config(spec) if self.has_http_add_on else None,
             redis_stores=any(may_use_redis(manifest.obj) for manifest in self.applied),
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )
@@ -136,6 +143,19 @@ class LoadedScenario:
     def has_karpenter(self) -> bool:
         """Whether Karpenter runs: some manifest is a pool of its."""
         return any(isinstance(manifest.obj, NodePool) for manifest in self.applied)
+
+    @property
+    def has_keda(self) -> bool:
+        """Whether KEDA is installed: it was asked for, or some manifest needs it."""
+        asked = self.spec.keda is not None or self.has_http_add_on
+        return asked or any(isinstance(m.obj, ScaledObject | ScaledJob) for m in self.applied)
+
+    @property
+    def has_http_add_on(self) -> bool:
+        """Whether KEDA's HTTP add-on is installed: it was asked for, or some manifest needs it."""
+        return self.spec.http_add_on is not None or any(
+            isinstance(m.obj, HTTPScaledObject | InterceptorRoute) for m in self.applied
+        )
 
     @property
     def has_spinkube(self) -> bool:

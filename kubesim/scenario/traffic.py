@@ -36,6 +36,7 @@ from kubesim.world.traffic.profiles import (
 
 Where = tuple[str | int, ...]
 MINUTES_A_DAY = 1440
+HOST = "host"
 
 
 class TrafficLoader:
@@ -98,9 +99,11 @@ class TrafficLoader:
                 method=request.method,
                 path=request.path,
                 query=request.query,
-                headers=tuple(request.headers.items()),
+                headers=tuple(
+                    (name, text) for name, text in request.headers.items() if name.lower() != HOST
+                ),
                 body=request.body.encode(),
-                host=f"{service}.{namespace}.svc",
+                host=_host(request.headers) or f"{service}.{namespace}.svc",
             ),
             node=source.node or "",
             clients=source.clients,
@@ -163,6 +166,11 @@ class TrafficLoader:
             raise InputError(
                 self._document.problem(why, where, suggestion="pip install 'kubesim[study]'")
             ) from None
+
+
+def _host(headers: Mapping[str, str]) -> str:
+    """The authority that a request's headers name; empty for none."""
+    return next((text for name, text in headers.items() if name.lower() == HOST), "")
 
 
 def rate_trace(path: Path, spec: TraceSpec) -> Steps:

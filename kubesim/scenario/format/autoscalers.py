@@ -1,4 +1,4 @@
-"""The Cluster Autoscaler's flags, by their names."""
+"""Flags of the Cluster Autoscaler, of KEDA and of its HTTP add-on, by their names."""
 
 from __future__ import annotations
 
@@ -76,3 +76,49 @@ class ClusterAutoscalerFlags(BaseModel):
     skip_nodes_with_system_pods: bool | None = None
     skip_nodes_with_local_storage: bool | None = None
     enforce_node_group_min_size: bool | None = None
+
+
+class KedaFlags(BaseModel):
+    """Flags of keda-operator, and its environment; what is left out has the real one's default."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=False,
+        validate_by_alias=True,
+        defer_build=True,
+    )
+
+    kube_api_qps: float | None = Field(default=None, gt=0, alias="kube-api-qps")
+    kube_api_burst: int | None = Field(default=None, gt=0, alias="kube-api-burst")
+    scaled_object_workers: int | None = Field(
+        default=None, gt=0, alias="KEDA_SCALEDOBJECT_CTRL_MAX_RECONCILES"
+    )
+    scaled_job_workers: int | None = Field(
+        default=None, gt=0, alias="KEDA_SCALEDJOB_CTRL_MAX_RECONCILES"
+    )
+
+
+class HttpAddOnSettings(BaseModel):
+    """The environment of the HTTP add-on's interceptor and scaler; what is left out is as there."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=False,
+        validate_by_alias=True,
+        defer_build=True,
+    )
+
+    request_timeout: Span | None = Field(default=None, alias="KEDA_HTTP_REQUEST_TIMEOUT")
+    response_header_timeout: Span | None = Field(
+        default=None, alias="KEDA_HTTP_RESPONSE_HEADER_TIMEOUT"
+    )
+    readiness_timeout: Span | None = Field(default=None, alias="KEDA_HTTP_READINESS_TIMEOUT")
+    cold_start_header: bool | None = Field(
+        default=None, alias="KEDA_HTTP_ENABLE_COLD_START_HEADER"
+    )
+    queue_tick: Span | None = Field(default=None, gt=0, alias="KEDA_HTTP_QUEUE_TICK_DURATION")
+    stream_interval_ms: int | None = Field(
+        default=None, gt=0, alias="KEDA_HTTP_SCALER_STREAM_INTERVAL_MS"
+    )

@@ -8,7 +8,11 @@ from pydantic import Field, model_validator
 
 from kubesim.api.metav1 import Time
 from kubesim.api.rfc3339 import parse_time
-from kubesim.scenario.format.autoscalers import ClusterAutoscalerFlags
+from kubesim.scenario.format.autoscalers import (
+    ClusterAutoscalerFlags,
+    HttpAddOnSettings,
+    KedaFlags,
+)
 from kubesim.scenario.format.controllermanager import ControllerManagerFlags
 from kubesim.scenario.format.expectations import Expectation
 from kubesim.scenario.format.images import ImageSpec
@@ -74,6 +78,9 @@ class ScenarioSpec(ScenarioModel):
         kube_controller_manager: Flags of kube-controller-manager, by their names.
         cluster_autoscaler: Flags of the Cluster Autoscaler, by their names; it runs when there are
             any, or a pool with ``autoscaling``.
+        keda: Flags of keda-operator, by their names; it is installed when there are any, or a manifest
+            of a kind of its.
+        http_add_on: The environment of KEDA's HTTP add-on; it is installed likewise.
         cloud: Where machines come from while the run is on.
         network: What lies between nodes, registries and users.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
@@ -95,6 +102,8 @@ class ScenarioSpec(ScenarioModel):
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
     kube_controller_manager: ControllerManagerFlags | None = None
     cluster_autoscaler: ClusterAutoscalerFlags | None = None
+    keda: KedaFlags | None = None
+    http_add_on: HttpAddOnSettings | None = None
     cloud: CloudSpec = CloudSpec()
     network: NetworkSpec = NetworkSpec()
     spinkube: SpinKubeSettings | None = None

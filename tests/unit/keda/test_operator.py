@@ -15,6 +15,7 @@ from kubesim.api.batchv1 import Job
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.kedav1alpha1 import ScaledJob, ScaledObject
 from kubesim.cluster.keda import Keda
+from kubesim.controlplane.autoscaling.keda import KedaConfig
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
@@ -40,6 +41,7 @@ class World:
         self.keda = Keda(
             cluster.sim,
             client=cluster.client("keda-operator"),
+            config=KedaConfig(),
             meters=Meters(cluster.sim, waiting=lambda _: 0),
             broker=self.broker,
             others=NoMetrics(),

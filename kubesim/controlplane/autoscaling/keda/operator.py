@@ -64,9 +64,10 @@ from kubesim.controlplane.client import (
 )
 from kubesim.controlplane.client.scale import ScaleClient
 from kubesim.sim import Sim, SimProcess
-from kubesim.sim.time import SECOND
+from kubesim.sim.time import MILLISECOND, SECOND
 
 NO_TARGET = "ScaledObject doesn't have correct scaleTargetRef specification"
+PUSH_AGAIN_NS = 200 * MILLISECOND  # the HTTP add-on's scaler says it again so soon
 STARTED = "Started scalers watch"
 STOPPED = "Stopped scalers watch"
 
@@ -141,10 +142,13 @@ class ScaledObjectController(Controller):
 
     def push(self, key: str) -> None:
         """A trigger of an object says that it has become active: look now, not at the next poll."""
-        if key in self._loops and key not in self._looking:
-            scaled = self._scaled.get(key)
-            if scaled is not None:
-                self._sim.process(self._look_safely(scaled))
+        scaled = self._scaled.get(key)
+        if key not in self._loops or scaled is None:
+            return  # its scale loop begins with a look
+        if key in self._looking:
+            self._sim.call_in(PUSH_AGAIN_NS, self.push, key)
+            return
+        self._sim.process(self._look_safely(scaled))
 
     def was_active(self, key: str, at_ns: int) -> None:
         """A pushing trigger is not active any more; it last was at that instant (wall clock)."""
