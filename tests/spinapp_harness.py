@@ -75,7 +75,7 @@ images:
   wasm: {{module: {module}, kind: http, spin: {grants}}}
 - name: docker.io/library/redis:7
   layers: [{{size: 40M}}]
-  program: {{protocol: redis, init: 100ms, service: 100us, memory: 20Mi}}
+  program: {{role: redis, init: 100ms, service: 100us, memory: 20Mi}}
 """
         if "duration:" not in spec:
             spec += "\nduration: 600s"

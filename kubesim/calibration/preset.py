@@ -59,7 +59,6 @@ class ContainerdNumbers(CalibrationModel):
         unpack_ratio_percent: Size of an unpacked layer in percent of the compressed one.
         lazy_prefetch_per_mille: How much of a lazy image has to be here for a container to start.
         restart: Restarting containerd until it answers again.
-        shim_install: Bringing a shim to a node, the restart included.
         kill_container: From SIGKILL until the shim has told of the end.
         remove_container: RemoveContainer of one that has ended.
         stop_sandbox: StopPodSandbox: the pause container's end and CNI DEL.
@@ -76,7 +75,6 @@ class ContainerdNumbers(CalibrationModel):
     lazy_prefetch_per_mille: CountNumber
     precompiled_percent: CountNumber
     restart: DurationNumber
-    shim_install: DurationNumber
     kill_container: DurationNumber | None = None
     remove_container: DurationNumber | None = None
     stop_sandbox: DurationNumber | None = None

@@ -13,10 +13,12 @@ from typing import Any
 
 from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.corev1 import Node, Pod
+from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject
 from kubesim.cluster.apply import merged, with_namespace
 from kubesim.cluster.draining import DrainOptions, cordoned, evict, pods_to_evict
 from kubesim.controlplane.client import AlreadyExists, Client, StatusError
+from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.facts import ObjectRefused
 from kubesim.sim import Sim, SimProcess
 
@@ -55,6 +57,20 @@ class Kubectl:
     def drain(self, node_name: str, options: DrainOptions) -> None:
         """Begin to cordon a node and to evict its pods."""
         self._sim.process(self._refusable(self._drain(node_name, options), Node, node_name))
+
+    def label_wasm(self, node_name: str, runs_wasm: bool) -> None:
+        """Say of a node whether it has a Wasm shim now, as a rule of a feature discovery would."""
+
+        def labelled(node: Any) -> Any:
+            labels = dict(node.metadata.labels)
+            labels.pop(WASM_LABEL, None)
+            if runs_wasm:
+                labels[WASM_LABEL] = "true"
+            metadata = node.metadata.replace(labels=FrozenMap(labels))
+            return node.replace(metadata=metadata)
+
+        request = self._client.patch(Node, node_name, labelled)
+        self._sim.process(self._refusable(request, Node, node_name))
 
     def refuse(self, kind: type[KubeObject], key: str, reason: str, message: str) -> None:
         """Say that something cannot be done."""

@@ -10,9 +10,10 @@ from kubesim.calibration import Preset
 from kubesim.calibration.number import DurationNumber
 from kubesim.calibration.preset import ContainerdNumbers
 from kubesim.cluster.config import NodeConfig
+from kubesim.cluster.installing import download_script, install_script
 from kubesim.cluster.shims import ShimMaker
 from kubesim.controlplane.client import Client
-from kubesim.facts import ShimInstalled
+from kubesim.facts import ShimInstalled, ShimRemoved
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import Cni, HostLocal
 from kubesim.node.containerd.config import LAZY_SNAPSHOTTERS, NO_TIME, CriConfig, EndingTimes
@@ -23,7 +24,7 @@ from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import Disk
 from kubesim.node.machine.strain import Strain
-from kubesim.node.shim import NodeServices, Shim
+from kubesim.node.shim import NodeServices, Shim, ShimError
 from kubesim.node.shim.outbound import Outbounds
 from kubesim.node.shim.runc import Calls
 from kubesim.sim import Sim, SimProcess
@@ -32,7 +33,7 @@ from kubesim.sim.time import DAY
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.memo import Memo
 from kubesim.wire.filetree import Directory
-from kubesim.wire.image import Image, Layer
+from kubesim.wire.image import Image, Layer, Role
 from kubesim.world.broker import MessageQueue
 from kubesim.world.network import PodNetwork, Topology
 from kubesim.world.registry import Registry, RegistryError
@@ -57,6 +58,7 @@ class World:
     queues: Callable[[str], MessageQueue] | None = None
     calls_from: Callable[[str], Calls] | None = None
     outbound_from: Callable[[str], Outbounds] | None = None
+    shims_changed: Callable[[str, bool], None] = lambda _node, _wasm: None
     persistent_volumes: dict[str, Directory] = field(default_factory=dict)
     host_paths: dict[str, dict[str, Directory]] = field(default_factory=dict)
 
@@ -68,6 +70,7 @@ class Host:
     sim: Sim
     numbers: ContainerdNumbers
     make_shim: Callable[[str], Shim]
+    shims_changed: Callable[[str, bool], None]
     network: PodNetwork
 
 
@@ -118,22 +121,36 @@ class NodeAssembly:
             groups += [child for name, child in group.children.items() if name[:3] != "pod"]
         return 0
 
-    def install_shim(self, handler: str) -> SimProcess[None]:
-        """Bring a shim to the node, as an installer does; containerd is restarted at the end.
-
-        A shim that is there already is left alone, and containerd with it.
-        """
-        host, began_ns = self.host, self.host.sim.now
-        numbers, rng = host.numbers, host.sim.rng(f"installer/{self.config.name}")
-        whole_ns = numbers.shim_install.distribution.draw(rng)
-        restart_ns = min(numbers.restart.distribution.draw(rng), whole_ns)
-        yield host.sim.timeout(whole_ns - restart_ns)
+    def add_shim(self, handler: str, shim: str) -> SimProcess[bool]:
+        """Configure a handler and restart containerd; false when it is there already."""
         if handler in self.containerd.runtimes:
-            return
-        self.containerd.runtimes[handler] = host.make_shim(handler)
-        yield from self.containerd.restart(restart_ns)
+            return False
+        began_ns = self.host.sim.now
+        self.containerd.runtimes[handler] = self.host.make_shim(shim)
+        yield from self._restart_containerd()
         node = self.config.name
-        host.sim.emit(ShimInstalled(node=node, handler=handler, began_ns=began_ns))
+        self.host.sim.emit(ShimInstalled(node=node, handler=handler, began_ns=began_ns))
+        self.host.shims_changed(node, self._runs_wasm())
+        return True
+
+    def remove_shim(self, handler: str) -> SimProcess[bool]:
+        """Take a handler away and restart containerd; what runs by it runs on."""
+        if handler not in self.containerd.runtimes:
+            return False
+        began_ns = self.host.sim.now
+        del self.containerd.runtimes[handler]
+        yield from self._restart_containerd()
+        node = self.config.name
+        self.host.sim.emit(ShimRemoved(node=node, handler=handler, began_ns=began_ns))
+        self.host.shims_changed(node, self._runs_wasm())
+        return True
+
+    def _restart_containerd(self) -> SimProcess[None]:
+        rng = self.host.sim.rng(f"installer/{self.config.name}")
+        yield from self.containerd.restart(self.host.numbers.restart.distribution.draw(rng))
+
+    def _runs_wasm(self) -> bool:
+        return any(shim.runs_wasm for shim in self.containerd.runtimes.values())
 
     def power_off(self) -> None:
         """The node goes down with everything on it."""
@@ -168,7 +185,11 @@ def assemble_node(
     if before is not None:
         content = before.containerd.images.content
     services = _services(world, config.name, machine, content)
-    shims = _shim_maker(world, services)
+    remote = _Remote(
+        world.registry, node=config.name, patience_ns=config.cri.image_pull_progress_timeout_ns
+    )
+    made: list[NodeAssembly] = []
+    shims = _shim_maker(world, services, remote, lambda: made[0])
     containerd = Containerd(
         services,
         config=ContainerdConfig(
@@ -183,11 +204,7 @@ def assemble_node(
         runtimes={
             handler: shims.make(entry.shim) for handler, entry in config.cri.runtimes.items()
         },
-        remote=_Remote(
-            world.registry,
-            node=config.name,
-            patience_ns=config.cri.image_pull_progress_timeout_ns,
-        ),
+        remote=remote,
         cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
         content=content,
     )
@@ -201,8 +218,14 @@ def assemble_node(
         containerd=containerd,
         started_ns=LONG_AGO_NS if before is None else sim.now,
     )
-    host = Host(sim=sim, numbers=numbers, make_shim=shims.make, network=world.network)
-    return NodeAssembly(
+    host = Host(
+        sim=sim,
+        numbers=numbers,
+        make_shim=shims.make,
+        shims_changed=world.shims_changed,
+        network=world.network,
+    )
+    assembly = NodeAssembly(
         config=config,
         machine=machine,
         containerd=containerd,
@@ -210,6 +233,8 @@ def assemble_node(
         host=host,
         strain=Strain(machine) if before is None else before.strain.after_boot(machine),
     )
+    made.append(assembly)
+    return assembly
 
 
 def _services(world: World, node: str, machine: Machine, content: ContentStore) -> NodeServices:
@@ -233,7 +258,9 @@ def _machine(sim: Sim, config: NodeConfig, *, disk: Disk | None) -> Machine:
     )
 
 
-def _shim_maker(world: World, services: NodeServices) -> ShimMaker:
+def _shim_maker(
+    world: World, services: NodeServices, remote: _Remote, host: Callable[[], NodeAssembly]
+) -> ShimMaker:
     node = services.node
     return ShimMaker(
         services,
@@ -243,6 +270,11 @@ def _shim_maker(world: World, services: NodeServices) -> ShimMaker:
         horizon_ns=world.horizon_ns,
         calls=world.calls_from(node) if world.calls_from is not None else None,
         outbound=world.outbound_from(node) if world.outbound_from is not None else None,
+        fetch=remote.fetch_all,
+        scripts={
+            Role.NODE_INSTALLER: install_script(host),
+            Role.SHIM_DOWNLOADER: download_script,
+        },
     )
 
 
@@ -326,6 +358,18 @@ class _Remote:
             yield from work
         except RegistryError as error:
             raise RemoteError(f"failed to copy: {error}") from None
+
+    def fetch_all(self, reference: str) -> SimProcess[Image]:
+        """An image with all its layers, as a process on the node gets it without containerd."""
+        try:
+            image = yield from self.resolve(reference)
+            for layer in () if image is None else image.layers:
+                yield from self.fetch(layer, reference=reference)
+        except RemoteError as error:
+            raise ShimError(f"failed to pull {reference}: {error}") from None
+        if image is None:
+            raise ShimError(f"failed to pull {reference}: manifest unknown")
+        return image
 
 
 def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig:

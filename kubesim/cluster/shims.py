@@ -5,7 +5,8 @@ Mirrors: the binaries ``containerd-shim-*`` that an installer puts on a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from kubesim.calibration import Preset
@@ -25,12 +26,22 @@ from kubesim.node.shim import (
 from kubesim.node.shim.outbound import Outbounds
 from kubesim.node.shim.pool import InstanceNumbers
 from kubesim.node.shim.precompiled import PrecompiledModules
-from kubesim.node.shim.runc import Calls, LinuxRuntime, RuncShim
+from kubesim.node.shim.runc import (
+    NO_SCRIPTS,
+    Calls,
+    LinuxRuntime,
+    RuncShim,
+    RuncTask,
+    Script,
+)
+from kubesim.node.shim.spintainer import Fetch, spin_up
 from kubesim.node.shim.wasm import WasmShim
 from kubesim.node.shim.wasmruntime import WasmRuntime
+from kubesim.sim import SimProcess
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.execution import TimeModel
 from kubesim.wasm.memo import Memo
+from kubesim.wire.image import Role
 
 WASM_SHIMS = {
     "spin": spin,
@@ -78,6 +89,8 @@ class ShimMaker:
         horizon_ns: When the run ends.
         calls: The way from the node's pods to other Services.
         outbound: The way of its components to hosts by name.
+        fetch: The way of a process on the node to registries.
+        scripts: What programs of special roles do on the node.
     """
 
     def __init__(  # noqa: PLR0913 - what a shim is made of
@@ -90,7 +103,11 @@ class ShimMaker:
         horizon_ns: int,
         calls: Calls | None,
         outbound: Outbounds | None = None,
+        fetch: Fetch | None = None,
+        scripts: Mapping[Role, Script] = NO_SCRIPTS,
     ) -> None:
+        self._scripts = {**scripts, **({} if fetch is None else {Role.SPIN: self._spin_up})}
+        self._fetch = fetch
         self._services = services
         self._preset = preset
         self._engine = engine
@@ -121,7 +138,18 @@ class ShimMaker:
                 pause_bytes=_bytes(numbers.pause),
             ),
             calls=self._calls,
+            scripts=self._scripts,
         )
+
+    def _spin_up(self, task: RuncTask) -> SimProcess[int]:
+        """The Spin CLI: the runtime of its shim, in an ordinary container."""
+        assert self._fetch is not None
+        per_kib = self._preset.wasm_runtimes["spin"].compile_per_kib.distribution
+        return (yield from spin_up(self._spin, fetch=self._fetch, compile_per_kib=per_kib)(task))
+
+    @cached_property
+    def _spin(self) -> WasmShim:
+        return self._wasm("spin", spin)
 
     def _wasm(self, shim: str, kind: Any, native: RuncShim | None = None) -> WasmShim:
         numbers, execution = self._preset.wasm_runtimes[shim], self._preset.execution

@@ -25,7 +25,6 @@ from kubesim.cluster.kubectl import KUBECTL_LIMITS, Kubectl
 from kubesim.cluster.network import topology_of
 from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.requests import Requests
-from kubesim.cluster.shims import known_handlers
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
     start_shim_installers,
@@ -47,9 +46,10 @@ from kubesim.controlplane.client import (
 from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
+from kubesim.controlplane.spin.names import INSTALLER_NAMESPACES
 from kubesim.facts import RunStarted, StepTaken
 from kubesim.node.shim.outbound import Outbound
-from kubesim.sim import Event, Sim, SimProcess
+from kubesim.sim import Event, Sim
 from kubesim.wasm.memo import Memo
 from kubesim.wire.http import HttpRequest
 from kubesim.wire.image import LinuxProgram, WasmProgram
@@ -319,7 +319,8 @@ class Simulation:
 
     def _bootstrap(self) -> None:
         """What every cluster has before anybody did anything."""
-        for name in INITIAL_NAMESPACES:
+        installers = INSTALLER_NAMESPACES if self.config.shim_installers else ()
+        for name in (*INITIAL_NAMESPACES, *installers):
             self.apiserver.create(Namespace(metadata=ObjectMeta(name=name)))
         for priority_class in SYSTEM_PRIORITY_CLASSES:
             self.apiserver.create(priority_class)
@@ -351,16 +352,7 @@ class Simulation:
             client = self._client("spin-operator", SPIN_OPERATOR_LIMITS)
             self._operators = start_spin_operator(self.sim, client=client)
         if self.config.shim_installers:
-            self._operators += start_shim_installers(
-                self.sim, client=self._client, install=self._install_shim
-            )
-
-    def _install_shim(self, node: str, handler: str) -> SimProcess[bool]:
-        assembly = self.nodes.get(node)
-        if assembly is None or handler not in known_handlers():
-            return False
-        yield from assembly.install_shim(handler)
-        return True
+            self._operators += start_shim_installers(self.sim, client=self._client)
 
     def _start_nodes(self) -> None:
         config = self.config
@@ -375,6 +367,7 @@ class Simulation:
             horizon_ns=config.horizon_ns,
             queues=self.broker.queue if config.queues else None,
             calls_from=self._requests.calls_from if _pods_call(config) else None,
+            shims_changed=self._kubectl.label_wasm,
             outbound_from=self._requests.outbound_from if _components_call(config) else None,
         )
         self.fleet = Fleet(

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from kubesim.controlplane.client import Client, Controller
 from kubesim.controlplane.spin import (
-    Install,
     KwasmController,
-    NodeInstallerController,
     ShimController,
+    ShimJobController,
     SpinAppController,
     SpinAppExecutorController,
 )
@@ -28,21 +27,17 @@ def start_spin_operator(sim: Sim, *, client: Client) -> tuple[Controller, ...]:
 
 
 def start_shim_installers(
-    sim: Sim, *, client: Callable[[str, tuple[float, int]], Client], install: Install
+    sim: Sim, *, client: Callable[[str, tuple[float, int]], Client]
 ) -> tuple[Controller, ...]:
-    """The three ways to a shim, each a process of its own.
+    """KWasm and the runtime-class-manager, each a process of its own.
 
     Args:
         sim: The run.
         client: Makes a client for a component with its limits.
-        install: What is done on the node.
     """
-
-    def connected(component: str) -> Client:
-        return client(component, SPIN_OPERATOR_LIMITS)
-
+    manager = client("runtime-class-manager", SPIN_OPERATOR_LIMITS)
     return (
-        KwasmController(sim, client=connected("kwasm-operator"), install=install),
-        ShimController(sim, client=connected("runtime-class-manager"), install=install),
-        NodeInstallerController(sim, client=connected("node-installer"), install=install),
+        KwasmController(sim, client=client("kwasm-operator", SPIN_OPERATOR_LIMITS)),
+        ShimController(sim, client=manager),
+        ShimJobController(sim, client=manager),
     )

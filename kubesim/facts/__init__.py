@@ -24,6 +24,7 @@ from kubesim.facts.containerd import (
     LayerPulled,
     LayerUnpacked,
     ShimInstalled,
+    ShimRemoved,
 )
 from kubesim.facts.messages import MessageLost, MessageProcessed, MessagesLeft
 from kubesim.facts.node import (
@@ -88,6 +89,7 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "ShimInstalled",
+    "ShimRemoved",
     "StartupPhaseEnded",
     "StepTaken",
     "WasmExecuted",

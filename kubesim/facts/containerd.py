@@ -37,6 +37,15 @@ class ShimInstalled(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShimRemoved(Fact):
+    """A node's containerd has lost a runtime that it had."""
+
+    node: str
+    handler: str
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPulled(Fact):
     """A layer was downloaded."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kubesim.wire.image import (
     Image,
     Layer,
     LinuxProgram,
+    Role,
     ServiceCall,
     SpinGrants,
     WasmKind,
@@ -65,10 +67,20 @@ class ImageLoader:
 
     def default(self, name: str) -> Image:
         """An image that the scenario does not have: the preset's default program in one layer."""
+        model = known_model(name)
+        if model is not None:
+            return self._known(name, model)
         numbers = self._preset.programs["default"]
         layer = Layer(digest=_made_up_digest(name, 0), size_bytes=numbers.image.value)
         program = replace(_program(ProgramSpec(), numbers), guessed=True)
         return Image(name=name, digest=_made_up_digest(name, 1), layers=(layer,), program=program)
+
+    def _known(self, name: str, model: str) -> Image:
+        """An image of which it is known what is in it."""
+        numbers = self._preset.programs[model]
+        layer = Layer(digest=_made_up_digest(name, 0), size_bytes=numbers.image.value)
+        program = _program(ProgramSpec(model=model, role=model, port=0), numbers)  # type: ignore[arg-type]
+        return _finished(name, (layer,), program)
 
     def _image(self, spec: ImageSpec, index: int) -> Image:
         if spec.oci is not None:
@@ -136,6 +148,18 @@ class ImageLoader:
         )
 
 
+_KNOWN = (
+    (re.compile(r"(?:/|^)(?:kwasm-)?node-installer(?::|@|$)"), "node-installer"),
+    (re.compile(r"(?:/|^)shim-downloader(?::|@|$)"), "shim-downloader"),
+    (re.compile(r"^ghcr\.io/(?:spinframework|fermyon)/spin(?::|@|$)"), "spin"),
+)
+
+
+def known_model(name: str) -> str | None:
+    """The preset's program that an image of that name has, whatever its tag is."""
+    return next((model for pattern, model in _KNOWN if pattern.search(name)), None)
+
+
 def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
     return LinuxProgram(
         init=_or(spec.init, numbers.init.distribution),
@@ -163,7 +187,7 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
         request_memory_bytes=spec.memory_per_request.value() if spec.memory_per_request else 0,
         growth_bytes=spec.memory_growth.by.value() if spec.memory_growth else 0,
         growth_every_ns=spec.memory_growth.every if spec.memory_growth else 0,
-        redis=spec.protocol == "redis",
+        role=Role(spec.role),
         consumes=None if spec.consumes is None else Consumption(
             queue=spec.consumes.queue,
             messages=spec.consumes.messages,
@@ -173,8 +197,8 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
 
 
 def _port(spec: ProgramSpec) -> int:
-    """Where it listens; each protocol has its default."""
-    if spec.protocol == "redis" and "port" not in spec.model_fields_set:
+    """Where it listens; a Redis server has a default of its own."""
+    if spec.role == "redis" and "port" not in spec.model_fields_set:
         return REDIS_PORT
     return spec.port
 

@@ -27,11 +27,7 @@ from typing import Any, Literal
 
 from kubesim.api.fielderrors import KeyPath, format_path
 from kubesim.api.spinv1alpha1 import API_VERSION, GROUP, OLD_GROUP
-from kubesim.controlplane.spin.names import (
-    NODE_INSTALLER_ANNOTATION,
-    POD_SPEC_ANNOTATION,
-    WASM_LABEL,
-)
+from kubesim.controlplane.spin.names import NODE_ROOT, POD_SPEC_ANNOTATION, WASM_LABEL
 from kubesim.errors import Problem
 from kubesim.manifests import Document, closest
 from kubesim.scenario.pruning import pruned
@@ -368,19 +364,26 @@ def node_installer(data: Data) -> Iterator[Finding]:
     if data.get("kind") != "DaemonSet":
         return
     path: KeyPath = ("spec", "template", "spec", "containers")
+    pod = _at(data, path[:-1])
     for index, container in enumerate(_at(data, path) or ()):
         image = str(container.get("image", "")) if isinstance(container, dict) else ""
-        if not _NODE_INSTALLER.search(image):
+        if not _NODE_INSTALLER.search(image) or _has_root(container):
             continue
-        metadata = data.setdefault("metadata", {})
-        annotations = metadata["annotations"] = dict(metadata.get("annotations") or {})
-        annotations[NODE_INSTALLER_ANNOTATION] = "true"
+        env, mounts = container.setdefault("env", []), container.setdefault("volumeMounts", [])
+        env.append({"name": "NODE_ROOT", "value": NODE_ROOT})
+        mounts.append({"name": "node-root", "mountPath": NODE_ROOT})
+        pod.setdefault("volumes", []).append({"name": "node-root", "hostPath": {"path": "/"}})
         yield Finding(
             path=(*path, index, "image"),
-            problem="the node installer wants the host's root at /mnt/node-root",
+            problem=f"the node installer wants NODE_ROOT and the host's root at {NODE_ROOT}",
             hint="",
-            done="the DaemonSet is taken as the installation of the Spin shim on its nodes",
+            done=f"the node installer is given NODE_ROOT and the host's root at {NODE_ROOT}",
         )
+
+
+def _has_root(container: Data) -> bool:
+    names = [entry.get("name") for entry in container.get("env") or () if isinstance(entry, dict)]
+    return "NODE_ROOT" in names
 
 
 def retired_handler(data: Data) -> Iterator[Finding]:

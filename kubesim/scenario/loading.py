@@ -29,6 +29,7 @@ from kubesim.calibration import Preset, load_preset
 from kubesim.cluster import ClusterConfig
 from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.spin.installers import installs_shims
+from kubesim.controlplane.spin.names import INSTALLER_IMAGES
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import (
     Document,
@@ -49,7 +50,7 @@ from kubesim.scenario.controllermanager import asks_for_usage, autoscaler_config
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
-from kubesim.scenario.images import ImageLoader
+from kubesim.scenario.images import ImageLoader, known_model
 from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.networks import cut_problems, registry_configs, topology_config
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
@@ -363,10 +364,14 @@ class _Loader:
             for name, path in _images_used(manifest.obj):
                 if name in known or name in made:
                     continue
-                if spec.strictness == "strict":
+                if spec.strictness == "strict" and known_model(name) is None:
                     message = f'image "{name}" has no model in the scenario'
                     self._problems.append(manifest.document.problem(message, path))
                 made[name] = loader.default(name)
+        if any(installs_shims(manifest.obj) for manifest in applied):
+            for name in INSTALLER_IMAGES:
+                if name not in known and name not in made:
+                    made[name] = loader.default(name)
         return list(made.values())
 
     def _unsimulated(
@@ -391,6 +396,7 @@ class _Loader:
             if image.name in modelled:
                 notes = image.program.notes if isinstance(image.program, WasmProgram) else ()
                 yield from (f'image "{image.name}": {note}' for note in notes)
+            if image.name in modelled or known_model(image.name) is not None:
                 continue
             instead = "the preset's default program runs in it"
             if image.name in spin:
@@ -413,6 +419,11 @@ def _images_used(obj: KubeObject) -> Iterable[tuple[str, tuple[str | int, ...]]]
     spec: PodSpec
     if isinstance(obj, SpinApp):
         yield obj.spec.image, ("spec", "image")
+        return
+    if isinstance(obj, SpinAppExecutor):
+        config = obj.spec.deployment_config
+        if config is not None and config.spin_image:
+            yield config.spin_image, ("spec", "deploymentConfig", "spinImage")
         return
     if isinstance(obj, Pod):
         prefix, spec = ("spec",), obj.spec

@@ -127,6 +127,20 @@ class Consumption:
     idle_ns: int | None = None
 
 
+class Role(Enum):
+    """What a program is, when it is more than a server with a model."""
+
+    SERVER = "server"
+    REDIS = "redis"
+    """A Redis server: it does what commands say and keeps what they set."""
+    SPIN = "spin"
+    """The Spin CLI: ``spin up`` fetches an application and serves it."""
+    NODE_INSTALLER = "node-installer"
+    """Brings a shim to the host that its container runs on, or takes it away."""
+    SHIM_DOWNLOADER = "shim-downloader"
+    """Fetches a shim for the installer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxProgram:
     """A model of a program in a Linux container.
@@ -154,7 +168,7 @@ class LinuxProgram:
         request_memory_bytes: What it needs in addition for each request that it works on.
         growth_bytes: What its memory grows by each time.
         growth_every_ns: How often it grows; 0 for never.
-        redis: It is a Redis server: it does what commands say and keeps what they set.
+        role: What it is beside that.
         consumes: The queue from which its workers take messages, at ``service`` each.
     """
 
@@ -178,7 +192,7 @@ class LinuxProgram:
     request_memory_bytes: int = 0
     growth_bytes: int = 0
     growth_every_ns: int = 0
-    redis: bool = False
+    role: Role = Role.SERVER
     consumes: Consumption | None = None
 
 

@@ -5,10 +5,9 @@ Mirrors: spin-operator (internal/controller, internal/webhook), runtime-class-ma
 """
 
 from kubesim.controlplane.spin.installers import (
-    Install,
     KwasmController,
-    NodeInstallerController,
     ShimController,
+    ShimJobController,
 )
 from kubesim.controlplane.spin.spinapp import SpinAppController
 from kubesim.controlplane.spin.spinappexecutor import SpinAppExecutorController
@@ -16,10 +15,9 @@ from kubesim.controlplane.spin.webhooks import SPIN_WEBHOOKS
 
 __all__ = [
     "SPIN_WEBHOOKS",
-    "Install",
     "KwasmController",
-    "NodeInstallerController",
     "ShimController",
+    "ShimJobController",
     "SpinAppController",
     "SpinAppExecutorController",
 ]

@@ -1,35 +1,33 @@
-"""What brings a shim to a node: an annotation, a Shim resource, or a DaemonSet.
+"""What brings a shim to a node by a Job: an annotation, or a Shim resource.
 
 A fresh node's containerd knows runc and nothing else. Three ways lead from there to a node that runs
-Spin, and all three end in the same operation on the host: the binary is copied, containerd's
-configuration gets an entry, containerd is restarted. That operation is handed in; what is decided
-here is on which node, when, and which labels tell of it.
+Spin, and all three end in a privileged container on it that copies the binary, adds an entry to
+containerd's configuration and restarts containerd. What that container does is its image's business
+(``cluster/installing``); what is decided here is which node gets one, when, and which labels tell of it.
 
 * **KWasm**: the annotation ``kwasm.sh/kwasm-node=true`` on a node.
-* **runtime-class-manager**: a ``Shim`` with a node selector; it also makes the RuntimeClass.
-* **node-installer**: a DaemonSet with that image and the host's root at ``/mnt/node-root``.
+* **runtime-class-manager**: a ``Shim`` with a node selector; it also makes the RuntimeClass, and
+  uninstalls when it is deleted.
+* a DaemonSet of the node-installer's image needs no controller of its own.
 
-Mirrors: kwasm-operator controllers; runtime-class-manager internal/controller/shim_controller.go;
-containerd-shim-spin images/node-installer.
-Departs: the Job and the DaemonSet's pods are not run, only what they do to the node takes its time;
-nothing is uninstalled, and nothing that failed is tried again. KWasm and the node-installer install
-Spin only.
+Mirrors: kwasm-operator controllers (from its documentation); runtime-class-manager
+    internal/controller/{shim,job}_controller.go: ``rolling`` is refused, as there.
+Departs: server-side apply of a Job that exists changes nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from typing_extensions import override
 
-from kubesim.api.appsv1 import DaemonSet
-from kubesim.api.corev1 import Container, Node, PodSpec, Taint
-from kubesim.api.metav1 import KubeObject, ObjectMeta
+from kubesim.api.batchv1 import Job
+from kubesim.api.corev1 import Node
+from kubesim.api.frozenmap import FrozenMap
+from kubesim.api.metav1 import KubeObject, ObjectMeta, new_controller_ref
 from kubesim.api.nodev1 import RuntimeClass, Scheduling
 from kubesim.api.runtimev1alpha1 import PlatformArtifact, Shim
-from kubesim.api.taints import find_matching_untolerated_taint
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -37,92 +35,78 @@ from kubesim.controlplane.client import (
     NotFound,
     StatusError,
 )
-from kubesim.controlplane.spin.names import (
-    FAILED,
-    KWASM_NODE_ANNOTATION,
-    KWASM_PROVISIONED_LABEL,
-    NODE_INSTALLER_ANNOTATION,
-    PENDING,
-    PROVISIONED,
-    WASM_LABEL,
-)
+from kubesim.controlplane.spin import names
+from kubesim.controlplane.spin.jobs import finished, kwasm_job, shim_job, trimmed
 from kubesim.sim import Sim, SimProcess
 
-SPIN_HANDLER = "spin"
-NODE_ROOT = "/mnt/node-root"
 WORKERS = 1  # controller-runtime's MaxConcurrentReconciles
 
-_INSTALLER_IMAGE = re.compile(r"(?:containerd-shim-spin/node-installer|kwasm-node-installer)\b")
 _UNAME = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l"}
-
-Install = Callable[[str, str], SimProcess[bool]]
-"""Bring the shim of a handler to a node; whether that worked."""
 
 
 class _Installer(Controller):
-    """Starts installations, each once, and tells of them by the node's labels."""
+    """Makes Jobs, and tells of them by the nodes' labels."""
 
-    def __init__(self, sim: Sim, *, client: Client, install: Install) -> None:
+    def __init__(self, sim: Sim, *, client: Client) -> None:
         super().__init__(sim, workers=WORKERS)
         self._client = client
-        self._install = install
-        self._begun: set[tuple[str, str]] = set()
         self._nodes = client.informer(Node)
+        self._jobs = client.informer(Job)
 
-    def _begin(self, node: str, handler: str, labels: Callable[[bool], dict[str, str]]) -> None:
-        """Install, unless that was begun before; ``labels`` are those that tell how it ended."""
-        if (node, handler) not in self._begun:
-            self._begun.add((node, handler))
-            self._sim.process(self._run(node, handler, labels))
+    def _label(self, node: str, label: str, value: str | None) -> SimProcess[None]:
+        """Give a node's label a value, or with ``None`` take the label away."""
 
-    def _run(
-        self, node: str, handler: str, labels: Callable[[bool], dict[str, str]]
-    ) -> SimProcess[None]:
-        worked = yield from self._install(node, handler)
-        yield from self._label(node, labels(worked))
-
-    def _label(self, node: str, labels: dict[str, str]) -> SimProcess[None]:
         def labelled(current: Node) -> Node:
-            metadata = current.metadata
-            return current.replace(metadata=metadata.replace(labels=metadata.labels.merge(labels)))
+            labels = {k: v for k, v in current.metadata.labels.items() if k != label}
+            if value is not None:
+                labels[label] = value
+            return current.replace(metadata=current.metadata.replace(labels=FrozenMap(labels)))
 
-        try:
+        with contextlib.suppress(StatusError):  # the node is gone
             yield from self._client.patch(Node, node, labelled)
-        except StatusError:
-            return  # the node is gone
+
+    def _create_once(self, obj: KubeObject) -> SimProcess[None]:
+        with contextlib.suppress(AlreadyExists):
+            yield from self._client.create(obj)
 
 
 class KwasmController(_Installer):
     """Installs Spin on nodes that ask for it by annotation."""
 
-    def __init__(self, sim: Sim, *, client: Client, install: Install) -> None:
-        super().__init__(sim, client=client, install=install)
+    def __init__(self, sim: Sim, *, client: Client) -> None:
+        super().__init__(sim, client=client)
         self._nodes.add_handler(self._node_changed)
+        self._jobs.add_handler(self._job_changed)
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
-        """Begin the installation on a node that has the annotation and not yet the label."""
+        """Make the Job of a node that asks, and label the node when it is done."""
         node = self._nodes.get(key)
-        if node is None or KWASM_PROVISIONED_LABEL in node.metadata.labels:
+        if node is None or names.KWASM_PROVISIONED_LABEL in node.metadata.labels:
             return
-        if node.metadata.annotations.get(KWASM_NODE_ANNOTATION) == "true":
-            self._begin(node.name, SPIN_HANDLER, lambda worked: _kwasm_labels(node, worked=worked))
-        yield self._sim.timeout(0)
+        if node.metadata.annotations.get(names.KWASM_NODE_ANNOTATION) != "true":
+            return
+        wanted = kwasm_job(node.name)
+        job = self._jobs.get(wanted.key)
+        if job is None:
+            yield from self._create_once(wanted)
+        elif finished(job) == "Complete":
+            yield from self._label(node.name, names.KWASM_PROVISIONED_LABEL, node.name)
 
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
-        if new is not None and KWASM_NODE_ANNOTATION in new.metadata.annotations:
+        if new is not None and names.KWASM_NODE_ANNOTATION in new.metadata.annotations:
             self.queue.add(new.name)
 
-
-def _kwasm_labels(node: Node, *, worked: bool) -> dict[str, str]:
-    return {KWASM_PROVISIONED_LABEL: node.name, WASM_LABEL: "true"} if worked else {}
+    def _job_changed(self, _old: Job | None, new: Job | None) -> None:
+        if new is not None and names.KWASM_JOB_LABEL in new.metadata.labels:
+            self.queue.add(new.spec.template.spec.node_name or "")
 
 
 class ShimController(_Installer):
-    """Reconciles Shims: their RuntimeClass, and their installation on every selected node."""
+    """Reconciles Shims: their RuntimeClass, and a Job on every selected node."""
 
-    def __init__(self, sim: Sim, *, client: Client, install: Install) -> None:
-        super().__init__(sim, client=client, install=install)
+    def __init__(self, sim: Sim, *, client: Client) -> None:
+        super().__init__(sim, client=client)
         self._shims = client.informer(Shim)
         self._shims.add_handler(self._shim_changed)
         self._classes = client.informer(RuntimeClass)
@@ -130,31 +114,56 @@ class ShimController(_Installer):
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
-        """Count, make the RuntimeClass, and begin installations."""
+        """Count, hold the finalizer, make the RuntimeClass, and the Jobs that are missing."""
         shim = self._shims.get(key)
         if shim is None:
             return
         nodes = tuple(selected_nodes(shim, self._nodes.values()))
-        ready = sum(node.metadata.labels.get(shim.name) == PROVISIONED for node in nodes)
+        ready = sum(node.metadata.labels.get(shim.name) == names.PROVISIONED for node in nodes)
         status = shim.status.replace(nodes=len(nodes), nodes_ready=ready)
         if status != shim.status:
             try:
-                yield from self._client.update_status(shim.replace(status=status))
+                shim = yield from self._client.update_status(shim.replace(status=status))
             except StatusError:
                 return  # a newer version is on its way
+        if shim.metadata.deletion_timestamp is not None:
+            yield from self._uninstall(shim, nodes)
+            return
+        if names.RCM_FINALIZER not in shim.metadata.finalizers:
+            finalizers = (*shim.metadata.finalizers, names.RCM_FINALIZER)
+            yield from self._hold(shim, finalizers)
         if self._classes.get(shim.spec.runtime_class.name) is None:
-            with contextlib.suppress(AlreadyExists):
-                yield from self._client.create(runtime_class(shim))
-        if shim.spec.rollout_strategy.type == "rolling":
+            yield from self._create_once(runtime_class(shim))
+        if nodes and shim.spec.rollout_strategy.type == "rolling":
             raise StatusError("rolling strategy not implemented yet")
         for node in nodes:
-            known = node.metadata.labels.get(shim.name)
-            if known is not None:  # one that failed is not tried again; upstream makes a new Job
-                continue
-            if not has_artifact(shim, node):
-                raise NotFound(f"no platform artifact matches node {node.name}")
-            yield from self._label(node.name, {shim.name: PENDING})
-            self._begin(node.name, shim.spec.runtime_class.handler, _told_by(shim.name))
+            if node.metadata.labels.get(shim.name) not in (names.PROVISIONED, names.PENDING):
+                yield from self._install(shim, node)
+
+    def _install(self, shim: Shim, node: Node) -> SimProcess[None]:
+        artifact = artifact_for(shim, node)
+        if artifact is None:
+            raise NotFound(f"no platform artifact matches node {node.name}")
+        yield from self._label(node.name, shim.name, names.PENDING)
+        yield from self._create_once(shim_job(shim, node.name, names.INSTALL, artifact))
+
+    def _uninstall(self, shim: Shim, nodes: tuple[Node, ...]) -> SimProcess[None]:
+        """A Job for every node that has the shim, and let go; nobody waits for them."""
+        if names.RCM_FINALIZER not in shim.metadata.finalizers:
+            return
+        for node in nodes:
+            if shim.name in node.metadata.labels:
+                yield from self._label(node.name, shim.name, names.UNINSTALL)
+                yield from self._create_once(shim_job(shim, node.name, names.UNINSTALL, None))
+        finalizers = tuple(f for f in shim.metadata.finalizers if f != names.RCM_FINALIZER)
+        yield from self._hold(shim, finalizers)
+
+    def _hold(self, shim: Shim, finalizers: tuple[str, ...]) -> SimProcess[None]:
+        def held(current: Shim) -> Shim:
+            return current.replace(metadata=current.metadata.replace(finalizers=finalizers))
+
+        with contextlib.suppress(NotFound):
+            yield from self._client.patch(Shim, shim.key, held)
 
     def _shim_changed(self, old: Shim | None, new: Shim | None) -> None:
         changed = new or old
@@ -168,8 +177,33 @@ class ShimController(_Installer):
                 self.queue.add(shim.name)
 
 
-def _told_by(shim: str) -> Callable[[bool], dict[str, str]]:
-    return lambda worked: {shim: PROVISIONED, WASM_LABEL: "true"} if worked else {shim: FAILED}
+class ShimJobController(_Installer):
+    """Reconciles the Jobs of Shims: how one ended becomes its node's label."""
+
+    def __init__(self, sim: Sim, *, client: Client) -> None:
+        super().__init__(sim, client=client)
+        self._jobs.add_handler(self._job_changed)
+
+    @override
+    def reconcile(self, key: str) -> SimProcess[None]:
+        """Label the node of a Job that has ended."""
+        job = self._jobs.get(key)
+        if job is None:
+            return
+        node = job.spec.template.spec.node_name or ""
+        shim = job.metadata.labels[names.RCM_SHIM_LABEL]
+        ended = finished(job)
+        if ended == "Failed":
+            yield from self._label(node, shim, names.FAILED)
+        elif ended == "Complete":
+            installed = job.metadata.annotations.get(names.RCM_OPERATION) == names.INSTALL
+            yield from self._label(node, shim, names.PROVISIONED if installed else None)
+
+    def _job_changed(self, old: Job | None, new: Job | None) -> None:
+        if new is None or names.RCM_SHIM_LABEL not in new.metadata.labels:
+            return
+        if finished(new) and (old is None or not finished(old)):
+            self.queue.add(new.key)
 
 
 def selected_nodes(shim: Shim, nodes: tuple[Node, ...]) -> Iterator[Node]:
@@ -178,101 +212,38 @@ def selected_nodes(shim: Shim, nodes: tuple[Node, ...]) -> Iterator[Node]:
     return (node for node in nodes if wanted <= node.metadata.labels.items())
 
 
-def has_artifact(shim: Shim, node: Node) -> bool:
-    """Whether there is something to download for the node's platform."""
+def artifact_for(shim: Shim, node: Node) -> PlatformArtifact | None:
+    """What is to be downloaded for the node's platform; the one URL counts when there is no list."""
     fetch, info = shim.spec.fetch_strategy, node.status.node_info
     if not fetch.platforms:
-        return fetch.anon_http is not None
+        one = fetch.anon_http
+        return None if one is None else PlatformArtifact(os="", arch="", location=one.location)
     architecture = info.architecture
-    names = {architecture.lower(), _UNAME.get(architecture, architecture).lower()}
-
-    def fits(artifact: PlatformArtifact) -> bool:
+    spellings = {architecture.lower(), _UNAME.get(architecture, architecture).lower()}
+    for artifact in fetch.platforms:
         same_system = artifact.os.lower() == info.operating_system.lower()
-        return same_system and artifact.arch.lower() in names
-
-    return any(fits(artifact) for artifact in fetch.platforms)
+        if same_system and artifact.arch.lower() in spellings:
+            return artifact
+    return None
 
 
 def runtime_class(shim: Shim) -> RuntimeClass:
     """The RuntimeClass that leads pods to the shim's nodes."""
     wanted = shim.spec.runtime_class
-    scheduling = Scheduling(node_selector=shim.spec.node_selector)
+    name = trimmed(wanted.name)
     return RuntimeClass(
-        metadata=ObjectMeta(name=wanted.name), handler=wanted.handler, scheduling=scheduling
+        metadata=ObjectMeta(
+            name=name,
+            labels=FrozenMap({name: "true"}),
+            owner_references=(new_controller_ref(shim),),
+        ),
+        handler=wanted.handler,
+        scheduling=Scheduling(node_selector=shim.spec.node_selector),
     )
-
-
-class NodeInstallerController(_Installer):
-    """Installs Spin on the nodes of a DaemonSet that runs the node-installer."""
-
-    def __init__(self, sim: Sim, *, client: Client, install: Install) -> None:
-        super().__init__(sim, client=client, install=install)
-        self._sets = client.informer(DaemonSet)
-        self._sets.add_handler(self._set_changed)
-        self._nodes.add_handler(self._node_changed)
-
-    @override
-    def reconcile(self, key: str) -> SimProcess[None]:
-        """Begin the installation on every node where the DaemonSet has a pod."""
-        daemon_set = self._sets.get(key)
-        if daemon_set is None or not is_node_installer(daemon_set):
-            return
-        for node in self._nodes.values():
-            if runs_on(daemon_set.spec.template.spec, node):
-                self._begin(node.name, SPIN_HANDLER, lambda worked: _wasm_label(worked=worked))
-        yield self._sim.timeout(0)
-
-    def _set_changed(self, _old: DaemonSet | None, new: DaemonSet | None) -> None:
-        if new is not None:
-            self.queue.add(new.key)
-
-    def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        if new is not None and (old is None or _placement(old) != _placement(new)):
-            for daemon_set in self._sets.values():
-                self.queue.add(daemon_set.key)
-
-
-def _placement(node: Node) -> object:
-    """What decides whether a DaemonSet has a pod there."""
-    return node.metadata.labels, node.spec.taints
-
-
-def _wasm_label(*, worked: bool) -> dict[str, str]:
-    return {WASM_LABEL: "true"} if worked else {}
-
-
-def is_node_installer(daemon_set: DaemonSet) -> bool:
-    """Whether its pods can install the shim: the image, and the host's root where it expects it."""
-    spec = daemon_set.spec.template.spec
-    if not any(_INSTALLER_IMAGE.search(c.image or "") for c in _containers(spec)):
-        return False
-    if NODE_INSTALLER_ANNOTATION in daemon_set.metadata.annotations:
-        return True
-    roots = {v.name for v in spec.volumes if v.host_path is not None and v.host_path.path == "/"}
-    return any(
-        mount.name in roots and mount.mount_path == NODE_ROOT
-        for container in _containers(spec)
-        for mount in container.volume_mounts
-    )
-
-
-def _containers(spec: PodSpec) -> tuple[Container, ...]:
-    return (*spec.init_containers, *spec.containers)
-
-
-def runs_on(spec: PodSpec, node: Node) -> bool:
-    """Whether a DaemonSet's pod would be placed on the node: its selector and the node's taints."""
-    if not spec.node_selector.items() <= node.metadata.labels.items():
-        return False
-
-    def counts(taint: Taint) -> bool:
-        return taint.effect in ("NoSchedule", "NoExecute")
-
-    return find_matching_untolerated_taint(node.spec.taints, spec.tolerations, counts) is None
 
 
 def installs_shims(obj: KubeObject) -> bool:
-    """Whether an object, once applied, has a shim brought to some node."""
+    """Whether an object, once applied, makes one of these controllers do something."""
     if isinstance(obj, Node):
-        return KWASM_NODE_ANNOTATION in obj.metadata.annotations
-    return isinstance(obj, Shim) or (isinstance(obj, DaemonSet) and is_node_installer(obj))
+        return names.KWASM_NODE_ANNOTATION in obj.metadata.annotations
+    return isinstance(obj, Shim)

@@ -6,8 +6,9 @@ Departs: what runs in the container is a model of a program (``world.workload``)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
@@ -21,10 +22,10 @@ from kubesim.node.shim.task import (
     ShimError,
     TaskSpec,
 )
-from kubesim.sim import Event, SimProcess
+from kubesim.sim import Event, Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.wire.http import Outlook
-from kubesim.wire.image import LinuxProgram, ServiceCall
+from kubesim.wire.image import LinuxProgram, Role, ServiceCall
 from kubesim.world.workload import LinuxProcess
 from kubesim.world.workload.consumer import Queue
 from kubesim.world.workload.linux import LinuxProcessHooks
@@ -34,6 +35,12 @@ Call = Callable[[ServiceCall], SimProcess[bool]]
 
 Calls = Callable[[str, str], Call]
 """The calls of one pod, by its namespace and name."""
+
+Script = Callable[["RuncTask"], SimProcess[int]]
+"""What a program of a special role does, in its container; gives its exit code."""
+
+
+NO_SCRIPTS: Mapping[Role, Script] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +69,22 @@ class RuncShim:
         services: The node.
         runtime: Its numbers.
         calls: The way from a pod to other Services; without it nobody answers.
+        scripts: What programs of special roles do.
     """
 
     runs_wasm = False
     zygote_bytes = 0
 
     def __init__(
-        self, services: NodeServices, *, runtime: LinuxRuntime, calls: Calls | None = None
+        self,
+        services: NodeServices,
+        *,
+        runtime: LinuxRuntime,
+        calls: Calls | None = None,
+        scripts: Mapping[Role, Script] = NO_SCRIPTS,
     ) -> None:
         self.name = runtime.name
+        self._scripts = scripts
         self._calls = calls
         self.pod_overhead_bytes = runtime.pod_overhead_bytes
         self.pause_bytes = runtime.pause_bytes
@@ -96,11 +110,20 @@ class RuncShim:
             spec=spec,
             program=spec.program,
             call=self._calls(spec.namespace, spec.pod) if self._calls is not None else None,
+            script=self._scripts.get(spec.program.role),
         )
 
 
 class RuncTask:
-    """One Linux container's process."""
+    """One Linux container's process: a model of a program, or a script.
+
+    Attributes:
+        spec: The container.
+        program: What runs in it.
+        log: Its log.
+        rng: Its random stream.
+        cgroup: Its cgroup; ``None`` while no process runs.
+    """
 
     def __init__(
         self,
@@ -110,18 +133,20 @@ class RuncTask:
         spec: TaskSpec,
         program: LinuxProgram,
         call: Call | None = None,
+        script: Script | None = None,
     ) -> None:
         self._call = call
+        self._script = script
         self.exited: Event = services.sim.event()
         self._services = services
         self._runtime = runtime
-        self._spec = spec
-        self._program = program
-        self._log = ContainerLog(services.sim, spec)
-        self._rng = services.sim.rng(f"{spec.scope}/shim")
+        self.spec = spec
+        self.program = program
+        self.log = ContainerLog(services.sim, spec)
+        self.rng = services.sim.rng(f"{spec.scope}/shim")
         self._exec_rng = services.sim.rng(f"{spec.scope}/exec")
         self._process: LinuxProcess | None = None
-        self._cgroup: Cgroup | None = None
+        self.cgroup: Cgroup | None = None
         self._memory: Process | None = None
         self._stopping = False
         self._listening = self._ended = False
@@ -129,32 +154,37 @@ class RuncTask:
     def start(self) -> SimProcess[None]:
         """Let the runtime work until the program runs, then let that run in its cgroup."""
         machine = self._services.machine
-        start = self._program.start or self._runtime.start
-        yield from machine.compute(start.draw(self._rng))
+        start = self.program.start or self._runtime.start
+        yield from machine.compute(start.draw(self.rng))
         if self._stopping:
             return
-        self._cgroup = self._spec.make_cgroup(machine)
+        self.cgroup = self.spec.make_cgroup(machine)
         self._memory = machine.memory.process(
-            self._cgroup,
+            self.cgroup,
             component="app",
-            oom_score_adj=self._spec.oom_score_adj,
+            oom_score_adj=self.spec.oom_score_adj,
             on_oom_kill=self._oom_killed,
         )
+        if self._script is not None:
+            self._memory.allocate(self.program.memory_bytes)
+            if not self.exited.triggered:
+                self._services.sim.process(self._play(self._script))
+            return
         self._process = LinuxProcess(
             self._services.sim,
-            program=self._program,
-            scope=self._spec.scope,
+            program=self.program,
+            scope=self.spec.scope,
             hooks=LinuxProcessHooks(
-                log=lambda data: self._log.write("stdout", data),
+                log=lambda data: self.log.write("stdout", data),
                 listen=self._listen,
                 call=self._call,
                 queue=self._queue(),
-                pod=f"{self._spec.namespace}/{self._spec.pod}",
-                cgroup=self._cgroup,
+                pod=f"{self.spec.namespace}/{self.spec.pod}",
+                cgroup=self.cgroup,
                 memory=self._memory,
             ),
         )
-        self._memory.allocate(self._program.memory_bytes)
+        self._memory.allocate(self.program.memory_bytes)
         if self.exited.triggered:
             return
         self._services.sim.process(self._process.run())
@@ -162,12 +192,21 @@ class RuncTask:
 
     def _queue(self) -> Queue | None:
         """Where its messages come from."""
-        consumes, queues = self._program.consumes, self._services.queues
+        consumes, queues = self.program.consumes, self._services.queues
         return None if consumes is None or queues is None else queues(consumes.queue)
+
+    def _play(self, script: Script) -> SimProcess[None]:
+        code = yield from script(self)
+        self._end(code)
+
+    @property
+    def sim(self) -> Sim:
+        """The run."""
+        return self._services.sim
 
     def stats(self) -> Cgroup | None:
         """Its cgroup, while its process runs."""
-        return self._cgroup
+        return self.cgroup
 
     def kill(self, signal: int) -> None:
         """SIGTERM ends it after the runtime's stop time, or its last request's; SIGKILL at once."""
@@ -177,16 +216,16 @@ class RuncTask:
             self._end(EXIT_SIGNAL_BASE + signal)
         elif not self._stopping:
             self._stopping = True
-            if self._program.finishes and self._process is not None:
+            if self.program.finishes and self._process is not None:
                 self._close()
                 self._services.sim.when(self._process.finished(), lambda _: self._wind_up())
             else:
                 self._wind_up()
 
     def _wind_up(self) -> None:
-        delay_ns = self._runtime.stop.draw(self._rng)
+        delay_ns = self._runtime.stop.draw(self.rng)
         # A server that is asked to stop has done its work; a program that should have run on has not.
-        program = self._program
+        program = self.program
         cut_short = _ends_by_itself(program) and not program.finishes
         code = EXIT_SIGNAL_BASE + SIGTERM if cut_short else 0
         self._services.sim.call_in(delay_ns, self._end, code)
@@ -198,8 +237,10 @@ class RuncTask:
             ShimError: If the program has ended.
         """
         yield from self._services.machine.compute(self._runtime.start.draw(self._exec_rng))
-        if self._process is None or self.exited.triggered:
+        if self.exited.triggered or (self._process is None and self._script is None):
             raise ShimError(f"failed to create exec {command[0]!r}: task has stopped: not found")
+        if self._process is None:
+            return 0
         code = yield from self._process.execute()
         return EXIT_SIGNAL_BASE + SIGKILL if self._ended else code
 
@@ -217,13 +258,13 @@ class RuncTask:
     def _listen(self) -> bool:
         assert self._process is not None
         sockets = self._services.sockets
-        self._listening = sockets.listen(self._spec.ip, self._program.port, self._process)
+        self._listening = sockets.listen(self.spec.ip, self.program.port, self._process)
         return self._listening
 
     def _close(self) -> None:
         if self._listening:
             self._listening = False
-            self._services.sockets.close(self._spec.ip, self._program.port)
+            self._services.sockets.close(self.spec.ip, self.program.port)
 
     def _end(self, exit_code: int) -> None:
         reason = "Completed" if exit_code == 0 else "Error"
@@ -236,12 +277,12 @@ class RuncTask:
         if self._process is not None:
             self._process.stop()
             self._close()
-        self._log.close()
+        self.log.close()
         self.exited.succeed(exit_status)
-        if self._memory is not None and self._cgroup is not None:
+        if self._memory is not None and self.cgroup is not None:
             self._memory.exit()
-            self._cgroup.remove()
-            self._cgroup = None
+            self.cgroup.remove()
+            self.cgroup = None
 
 
 def _ends_by_itself(program: LinuxProgram) -> bool:

@@ -171,7 +171,7 @@ class WasmTask:
         """
         runtime, services = self.shim.runtime, self.shim.services
         yield from services.machine.compute(runtime.start.draw(self._rng))
-        modules = self._load()
+        modules = self.load()
         began_ns = self._sim.now
         for module in modules.values():
             yield from self.shim.modules.prepare(module.digest, module.size_bytes, rng=self._rng)
@@ -189,7 +189,12 @@ class WasmTask:
         if not self.exited.triggered:
             self._let_go(modules)
 
-    def _load(self) -> dict[str, Module | Component]:
+    def serve_in(self, cgroup: Cgroup, modules: dict[str, Module | Component]) -> None:
+        """Be the Spin in somebody else's process, which has that cgroup."""
+        self.cgroup = cgroup
+        self._let_go(modules)
+
+    def load(self) -> dict[str, Module | Component]:
         """The modules by their components' ids; the one of an image without components by "".
 
         Raises:

@@ -85,8 +85,9 @@ class ProgramSpec(ScenarioModel):
         cpu: CPU that it uses all the time beside its requests, such as ``300m``.
         memory_per_request: What each request needs in addition while it is worked on.
         memory_growth: What it takes with time.
-        protocol: ``redis`` makes it a Redis server that keeps in memory what it is told; it listens
-            on 6379 unless ``port`` says otherwise.
+        role: ``redis`` is a Redis server that keeps in memory what it is told, on port 6379 unless
+            ``port`` says otherwise; ``spin`` is the Spin CLI, which fetches the application that its
+            arguments name; ``node-installer`` brings a shim to its node, ``shim-downloader`` fetches it.
         consumes: The queue from which its workers take messages, each at ``service`` of CPU time.
     """
 
@@ -112,7 +113,7 @@ class ProgramSpec(ScenarioModel):
     cpu: ScenarioQuantity | None = None
     memory_per_request: ScenarioQuantity | None = None
     memory_growth: GrowthSpec | None = None
-    protocol: Literal["http", "redis"] = "http"
+    role: Literal["server", "redis", "spin", "node-installer", "shim-downloader"] = "server"
     consumes: Annotated[
         ConsumeSpec | None,
         BeforeValidator(_queue_by_name, json_schema_input_type=ConsumeSpec | str | None),

@@ -41,7 +41,8 @@ def custom_table(objects: Iterable[KubeObject], custom: Sequence[tuple[str, str]
 
 def _joined(data: Any, path: str) -> str:
     found = [data]
-    for part in re.findall(r"[^.\[\]*]+|\[\*\]", path):
+    for part in re.findall(r"(?:\\.|[^.\[\]])+|\[\*\]", path):
+        part = part.replace("\\.", ".")  # noqa: PLW2901 - a dot in a key is written so
         if part == "[*]":
             found = [item for value in found if isinstance(value, list) for item in value]
         else:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Outlook, Served
-from kubesim.wire.image import Condition, LinuxProgram, ServiceCall
+from kubesim.wire.image import Condition, LinuxProgram, Role, ServiceCall
 from kubesim.world.workload.consumer import Consumers, Queue, Worker
 from kubesim.world.workload.queue import RequestQueue
 from kubesim.world.workload.redis import RedisData
@@ -98,7 +98,7 @@ class LinuxProcess:
         self._queue = RequestQueue(sim, workers=program.workers, length=program.queue_length)
         self._alive = True
         self._response = HttpResponse(body=program.body)
-        self._redis = RedisData() if program.redis else None
+        self._redis = RedisData() if program.role is Role.REDIS else None
         self._began_ns = sim.now
         self._consumers: Consumers | None = None
         self._gone: Event | None = None

@@ -69,6 +69,13 @@ def test_custom_columns(write_scenario: Write) -> None:
     ].splitlines()
 
 
+def test_a_dot_in_a_key_is_escaped(write_scenario: Write) -> None:
+    """As in kubectl's own paths."""
+    pool = r"custom-columns=POOL:.metadata.labels.kubesim\.dev/pool"
+    found = typed(write_scenario, f"""kubectl: 'get nodes -o "{pool}"'""")
+    assert ["POOL\npool"] == list(found.values())
+
+
 def test_describe(write_scenario: Write) -> None:
     """The beginning of a name is enough; events stand at the end."""
     found = typed(write_scenario, "kubectl: describe pod web-", "kubectl: describe deployment web")
