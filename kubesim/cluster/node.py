@@ -76,13 +76,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeAssembly:
-    """One node's components."""
+    """One node's components; ``runtimes`` has the shim of each configured handler."""
 
     config: NodeConfig
     machine: Machine
     containerd: Containerd
     kubelet: Kubelet
     host: Host
+    runtimes: dict[str, str]
     strain: Strain
     since_ns: int = 0
 
@@ -126,6 +127,7 @@ class NodeAssembly:
         if handler in self.containerd.runtimes:
             return False
         began_ns = self.host.sim.now
+        self.runtimes[handler] = shim
         self.containerd.runtimes[handler] = self.host.make_shim(shim)
         yield from self._restart_containerd()
         node = self.config.name
@@ -138,7 +140,7 @@ class NodeAssembly:
         if handler not in self.containerd.runtimes:
             return False
         began_ns = self.host.sim.now
-        del self.containerd.runtimes[handler]
+        del self.containerd.runtimes[handler], self.runtimes[handler]
         yield from self._restart_containerd()
         node = self.config.name
         self.host.sim.emit(ShimRemoved(node=node, handler=handler, began_ns=began_ns))
@@ -188,22 +190,15 @@ def assemble_node(
     remote = _Remote(
         world.registry, node=config.name, patience_ns=config.cri.image_pull_progress_timeout_ns
     )
+    # What is configured is on the disk: a reboot does not change it.
+    configured = {handler: entry.shim for handler, entry in config.cri.runtimes.items()}
+    table = configured if before is None else dict(before.runtimes)
     made: list[NodeAssembly] = []
     shims = _shim_maker(world, services, remote, lambda: made[0])
     containerd = Containerd(
         services,
-        config=ContainerdConfig(
-            sandbox_network=numbers.sandbox_network.distribution,
-            sandbox_runtime=numbers.sandbox_runtime.distribution,
-            create_container=numbers.create_container.distribution,
-            create_wasm_container=numbers.create_wasm_container.distribution,
-            images=images,
-            cri=config.cri,
-            ending=_ending(numbers),
-        ),
-        runtimes={
-            handler: shims.make(entry.shim) for handler, entry in config.cri.runtimes.items()
-        },
+        config=_containerd_config(numbers, config.cri, images),
+        runtimes={handler: shims.make(shim) for handler, shim in table.items()},
         remote=remote,
         cni=_Attached(HostLocal(_pod_cidr(index)), network=world.network, node=config.name),
         content=content,
@@ -218,23 +213,41 @@ def assemble_node(
         containerd=containerd,
         started_ns=LONG_AGO_NS if before is None else sim.now,
     )
-    host = Host(
-        sim=sim,
-        numbers=numbers,
-        make_shim=shims.make,
-        shims_changed=world.shims_changed,
-        network=world.network,
-    )
     assembly = NodeAssembly(
         config=config,
         machine=machine,
         containerd=containerd,
         kubelet=kubelet,
-        host=host,
+        host=_host(world, shims),
+        runtimes=table,
         strain=Strain(machine) if before is None else before.strain.after_boot(machine),
     )
     made.append(assembly)
     return assembly
+
+
+def _host(world: World, shims: ShimMaker) -> Host:
+    return Host(
+        sim=world.sim,
+        numbers=world.preset.containerd,
+        make_shim=shims.make,
+        shims_changed=world.shims_changed,
+        network=world.network,
+    )
+
+
+def _containerd_config(
+    numbers: ContainerdNumbers, cri: CriConfig, images: ImageStoreConfig
+) -> ContainerdConfig:
+    return ContainerdConfig(
+        sandbox_network=numbers.sandbox_network.distribution,
+        sandbox_runtime=numbers.sandbox_runtime.distribution,
+        create_container=numbers.create_container.distribution,
+        create_wasm_container=numbers.create_wasm_container.distribution,
+        images=images,
+        cri=cri,
+        ending=_ending(numbers),
+    )
 
 
 def _services(world: World, node: str, machine: Machine, content: ContentStore) -> NodeServices:

@@ -256,6 +256,15 @@ def test_deleting_a_shim_uninstalls_it(write_scenario: Write) -> None:
     assert 2 == len(facts(live, ContainerdRestarted))
 
 
+def test_an_installed_shim_survives_a_reboot(write_scenario: Write) -> None:
+    """The entry is in a file on the node's disk: a pod of that runtime starts after it, too."""
+    live = ran(write_scenario, CLASS + PODS + KWASM, until_s=40)
+    assert {"plain", "wasm"} <= ready(live)
+    live.simulation.reboot("pool-0")
+    live.advance(89 * SECOND)
+    assert {"plain", "wasm"} <= ready(live)
+
+
 def test_the_handler_is_the_shims_name(write_scenario: Write) -> None:
     """A RuntimeClass with another handler than the Shim's name leads to sandboxes that fail."""
     live = ran(write_scenario, SHIM % ("spin-v2", "spin", "recreate") + PLAIN, later=PODS)
