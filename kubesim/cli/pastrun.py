@@ -56,6 +56,11 @@ def past_run(folder: Path) -> PastRun:
     except (OSError, ValueError, KeyError) as error:
         message = f"is no run that kubesim run --out wrote: {error}"
         raise InputError(Problem(message=message, file=str(file))) from None
+    if head.get("reproducible") is False:
+        message = (
+            "was measured on the machine it ran on (timing: measured) and cannot be made again"
+        )
+        raise InputError(Problem(message=message, file=str(file)))
     scenario = Scenario.load(name)
     if scenario.preset.name != preset:
         scenario = Scenario.load(name, preset=preset)

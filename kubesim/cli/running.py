@@ -12,6 +12,7 @@ from typing import Any
 from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat, TableFormat
 from kubesim.cli.output import console, print_data, write_text
+from kubesim.cli.wallclock import WALL_CLOCK
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.scenario import LiveRun, Scenario
 from kubesim.sim.time import human
@@ -69,7 +70,7 @@ def parse_until(until: str | None) -> int | None:
 
 def simulate(scenario: Scenario, *, seed: int | None = None, until_ns: int | None = None) -> Run:
     """Run a scenario to its end, with a progress bar on a terminal when it takes longer."""
-    live = LiveRun(scenario, seed=seed, until_ns=until_ns)
+    live = LiveRun(scenario, seed=seed, until_ns=until_ns, clock=WALL_CLOCK)
     if not sys.stderr.isatty():
         live.advance(live.end_ns)
         return live.finish()

@@ -10,6 +10,7 @@ from kubesim.api.duration import parse_duration
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
 from kubesim.cli.pastrun import run_asked_for
+from kubesim.cli.wallclock import WALL_CLOCK
 from kubesim.controlplane.scheduler.explain import shown, verdict_lines
 from kubesim.errors import EXIT_PASSED, InputError
 from kubesim.scenario.asking import Question
@@ -51,7 +52,9 @@ def question_about(
         InputError: If there is no such run.
     """
     asked = run_asked_for(scenario=scenario, run=run, seed=seed)
-    return Question(asked.scenario, pod, seed=asked.seed, until_ns=asked.until_ns)
+    return Question(
+        asked.scenario, pod, seed=asked.seed, until_ns=asked.until_ns, clock=WALL_CLOCK
+    )
 
 
 def parse_at(at: str | None) -> int | None:

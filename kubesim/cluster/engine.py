@@ -7,6 +7,7 @@ import os
 from functools import cache
 
 from kubesim.wasm.engine import Engine
+from kubesim.wasm.measuring import Clock, Runner, Stopwatch
 from kubesim.wasm.memo import Memo
 
 MEMO_VARIABLE = "KUBESIM_WASM_MEMO"
@@ -24,3 +25,8 @@ def shared_engine() -> Engine:
 def new_memo() -> Memo:
     """The shared engine, remembering one run's results, unless the user would not have it."""
     return Memo(shared_engine(), remembers=os.environ.get(MEMO_VARIABLE) != "off")
+
+
+def new_runner(clock: Clock | None) -> Runner:
+    """Who runs one run's modules: with a clock, a stopwatch that remembers nothing."""
+    return new_memo() if clock is None else Stopwatch(shared_engine(), clock)

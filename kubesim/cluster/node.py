@@ -31,7 +31,7 @@ from kubesim.sim import Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import DAY
 from kubesim.wasm.engine import Engine
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.measuring import Runner
 from kubesim.wire.filetree import Directory
 from kubesim.wire.image import Image, Layer, Role
 from kubesim.world.broker import MessageQueue
@@ -53,8 +53,9 @@ class World:
     topology: Topology
     registry: Registry
     engine: Callable[[], Engine]
-    memo: Callable[[], Memo]
+    memo: Callable[[], Runner]
     horizon_ns: int
+    commands: Callable[[], Runner] | None = None
     queues: Callable[[str], MessageQueue] | None = None
     calls_from: Callable[[str], Calls] | None = None
     outbound_from: Callable[[str], Outbounds] | None = None
@@ -280,6 +281,7 @@ def _shim_maker(
         preset=world.preset,
         engine=world.engine,
         memo=world.memo,
+        commands=world.commands,
         horizon_ns=world.horizon_ns,
         calls=world.calls_from(node) if world.calls_from is not None else None,
         outbound=world.outbound_from(node) if world.outbound_from is not None else None,

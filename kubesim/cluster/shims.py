@@ -40,7 +40,7 @@ from kubesim.node.shim.wasmruntime import WasmRuntime
 from kubesim.sim import SimProcess
 from kubesim.wasm.engine import Engine
 from kubesim.wasm.execution import TimeModel
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.measuring import Runner
 from kubesim.wire.image import Role
 
 WASM_SHIMS = {
@@ -85,7 +85,8 @@ class ShimMaker:
         services: The node.
         preset: All numbers.
         engine: What really runs modules.
-        memo: The same, remembering results.
+        memo: The same for requests, remembering results.
+        commands: The same for commands; the engine itself by default.
         horizon_ns: When the run ends.
         calls: The way from the node's pods to other Services.
         outbound: The way of its components to hosts by name.
@@ -99,7 +100,8 @@ class ShimMaker:
         *,
         preset: Preset,
         engine: Callable[[], Engine],
-        memo: Callable[[], Memo],
+        memo: Callable[[], Runner],
+        commands: Callable[[], Runner] | None = None,
         horizon_ns: int,
         calls: Calls | None,
         outbound: Outbounds | None = None,
@@ -112,6 +114,7 @@ class ShimMaker:
         self._preset = preset
         self._engine = engine
         self._memo = memo
+        self._commands = commands
         self._horizon_ns = horizon_ns
         self._calls = calls
         self._outbound = outbound
@@ -186,6 +189,7 @@ class ShimMaker:
             runtime=runtime,
             engine=self._engine,
             memo=self._memo,
+            commands=self._commands,
             modules=modules,
             outbound=self._outbound,
             native=native,

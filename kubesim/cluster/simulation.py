@@ -18,7 +18,7 @@ from kubesim.cluster.autoscalers import NO_LIMITS, Autoscalers
 from kubesim.cluster.config import ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import ControllerManager
 from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions
-from kubesim.cluster.engine import new_memo, shared_engine
+from kubesim.cluster.engine import new_runner, shared_engine
 from kubesim.cluster.fleet import Fleet
 from kubesim.cluster.httpaddon import HttpAddOn, install_http_add_on
 from kubesim.cluster.kubectl import KUBECTL_LIMITS, Kubectl
@@ -47,10 +47,10 @@ from kubesim.controlplane.client.informer import InformerFactory
 from kubesim.controlplane.scheduler.scheduler import Scheduler, SchedulerTimings
 from kubesim.controlplane.spin import SPIN_WEBHOOKS
 from kubesim.controlplane.spin.names import INSTALLER_NAMESPACES
-from kubesim.facts import RunStarted, StepTaken
+from kubesim.facts import ExecutionsMeasured, RunStarted, StepTaken
 from kubesim.node.shim.outbound import Outbound
 from kubesim.sim import Event, Sim
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.measuring import Clock, Runner
 from kubesim.wire.http import HttpRequest
 from kubesim.wire.image import LinuxProgram, WasmProgram
 from kubesim.wire.meters import RequestMeters
@@ -74,10 +74,12 @@ class Simulation:
 
     Args:
         config: What it is made of.
+        clock: The clock on the wall, if executions are to take as long as they take here.
     """
 
-    def __init__(self, config: ClusterConfig) -> None:
+    def __init__(self, config: ClusterConfig, *, clock: Clock | None = None) -> None:
         self.config = config
+        self._clock = clock
         self.sim = Sim(seed=config.seed, start_time_ns=config.start_time_ns)
         self.sim.emit(
             RunStarted(
@@ -89,6 +91,8 @@ class Simulation:
                 wasmtime=WASMTIME_VERSION,
             )
         )
+        if clock is not None:
+            self.sim.emit(ExecutionsMeasured())
         self.apiserver = APIServer(self.sim, webhooks=_webhooks(config))
         self._bootstrap()
         self.topology = Topology(self.sim, topology_of(config))
@@ -291,9 +295,9 @@ class Simulation:
             self.nodes[node_name].strain.give_memory()
 
     @cached_property
-    def memo(self) -> Memo:
-        """The engine, remembering this run's results."""
-        return new_memo()
+    def memo(self) -> Runner:
+        """The engine, remembering this run's results or measuring them."""
+        return new_runner(self._clock)
 
     def _client(
         self,
@@ -364,6 +368,7 @@ class Simulation:
             registry=self.registry,
             engine=shared_engine,
             memo=lambda: self.memo,
+            commands=None if self._clock is None else lambda: self.memo,
             horizon_ns=config.horizon_ns,
             queues=self.broker.queue if config.queues else None,
             calls_from=self._requests.calls_from if _pods_call(config) else None,

@@ -45,7 +45,13 @@ from kubesim.facts.requests import (
     RequestFailed,
     RequestsInFlight,
 )
-from kubesim.facts.run import ObjectRefused, RunEnded, RunStarted, StepTaken
+from kubesim.facts.run import (
+    ExecutionsMeasured,
+    ObjectRefused,
+    RunEnded,
+    RunStarted,
+    StepTaken,
+)
 from kubesim.facts.scheduler import PodAttempted, PodBound
 from kubesim.facts.wasm import AccessDenied, ModuleLoaded, WasmExecuted
 
@@ -58,6 +64,7 @@ __all__ = [
     "CriCalled",
     "EndpointProgrammed",
     "EventRecorded",
+    "ExecutionsMeasured",
     "ImagePulled",
     "ImageRemoved",
     "InstanceInterruptionNoticed",

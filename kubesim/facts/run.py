@@ -20,6 +20,11 @@ class RunStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionsMeasured(Fact):
+    """Wasm executions of this run take as long as they took on the machine: none is like it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepTaken(Fact):
     """A step of the scenario's timeline was taken."""
 

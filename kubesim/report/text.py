@@ -24,6 +24,10 @@ REPORT_WIDTH = 120
 PODS_SHOWN = 40
 NODES_SHOWN = 24
 NANO = 1_000_000_000
+NOT_REPRODUCIBLE = (
+    "Not reproducible: Wasm executions took as long as on this machine (timing: measured), none was "
+    "replayed."
+)
 
 
 def render(run: Run) -> RenderableType:
@@ -354,7 +358,10 @@ def _head(run: Run) -> RenderableType:
     line = Text(run.scenario, style="bold")
     line.append(f"  seed {run.seed}  preset {run.preset}  ", style="default")
     line.append(f"{human(run.virtual_ns)} of virtual time, {run.events:,} events", style="dim")
-    return Group(line, Text(run.digest, style="cyan"))
+    lines = [line, Text(run.digest, style="cyan")]
+    if not run.reproducible:
+        lines.append(Text(NOT_REPRODUCIBLE, style="yellow"))
+    return Group(*lines)
 
 
 def _cost_note(run: Run) -> RenderableType:

@@ -25,6 +25,7 @@ from kubesim.scenario.live import LiveRun
 from kubesim.scenario.loading import LoadedScenario
 from kubesim.sim import Fact
 from kubesim.telemetry.build import ordered_startup, pod_reason
+from kubesim.wasm.measuring import Clock
 
 TOLD_BY_FACTS = frozenset(
     {"Scheduled", "FailedScheduling", "Pulling", "Pulled", "Created", "Started"}
@@ -42,6 +43,7 @@ class Question:
         pod: ``name`` or ``namespace/name``; the beginning of a name is enough if only one pod has it.
         seed: A seed instead of the scenario's.
         until_ns: The end of the run that is asked about, if it is not the scenario's.
+        clock: See ``LiveRun``.
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class Question:
         *,
         seed: int | None = None,
         until_ns: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._asked = pod if "/" in pod else f"default/{pod}"
-        self._live = LiveRun(scenario, seed=seed, until_ns=until_ns)
+        self._live = LiveRun(scenario, seed=seed, until_ns=until_ns, clock=clock)
         self._attempts: dict[str, list[tuple[int, dict[str, Any]]]] = {}
         self._engine = self._live.simulation.scheduler.engine
         witness(self._engine, self._seen, of=lambda one: one.key.startswith(self._asked))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.cluster import Simulation
+from kubesim.errors import InputError
 from kubesim.facts import RunEnded
 from kubesim.scenario.checkers import Checkers
 from kubesim.scenario.expectations import compile_expectations
@@ -43,8 +44,10 @@ from kubesim.telemetry.requests import (
     traffic_row,
 )
 from kubesim.telemetry.run import TRANSCRIPT_COLUMNS
+from kubesim.wasm.measuring import Clock
 
 LOOK_PERIOD_NS = SECOND
+MEASURED = "measured"
 
 
 class LiveRun:
@@ -54,16 +57,26 @@ class LiveRun:
         scenario: The scenario.
         seed: A seed instead of the scenario's.
         until_ns: Virtual time after which to stop instead.
+        clock: Nanoseconds on the wall, for a scenario whose Wasm executions are measured.
+
+    Raises:
+        InputError: Executions are to be measured and there is no clock.
     """
 
     def __init__(
-        self, scenario: LoadedScenario, *, seed: int | None = None, until_ns: int | None = None
+        self,
+        scenario: LoadedScenario,
+        *,
+        seed: int | None = None,
+        until_ns: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.scenario = scenario
         self.end_ns = scenario.spec.duration if until_ns is None else until_ns
         self.seed = scenario.spec.seed if seed is None else seed
         self.simulation = Simulation(
-            scenario.cluster_config(seed=self.seed, horizon_ns=self.end_ns)
+            scenario.cluster_config(seed=self.seed, horizon_ns=self.end_ns),
+            clock=_stopwatch(scenario, clock),
         )
         self.observer = Observer()
         self._checkers = Checkers(self.simulation.store, lambda: self.simulation.nodes)
@@ -140,6 +153,7 @@ class LiveRun:
             journal=sim.journal,
             path=str(scenario.path.resolve()),
             scenario_digest=scenario.digest,
+            reproducible=scenario.spec.timing != MEASURED,
             **self._tables(),
         )
 
@@ -240,3 +254,18 @@ class LiveRun:
 def _queues(observer: Observer) -> Table:
     rows = [queue_row(name, totals) for name, totals in observer.queues.items()]
     return Table("queues", QUEUE_COLUMNS, rows)
+
+
+def _stopwatch(scenario: LoadedScenario, clock: Clock | None) -> Clock | None:
+    """The clock that measures this scenario's executions, if any does."""
+    if scenario.spec.timing != MEASURED:
+        return None
+    if clock is None:
+        raise InputError(
+            scenario.document.problem(
+                "measured needs a clock",
+                ("spec", "timing"),
+                suggestion="kubesim run has one; in a program, Scenario.run(clock=time.perf_counter_ns)",
+            )
+        )
+    return clock

@@ -9,6 +9,7 @@ from kubesim.scenario.lenient import Strictness
 from kubesim.scenario.live import LiveRun
 from kubesim.scenario.loading import LoadedScenario, load_scenario
 from kubesim.telemetry import Run
+from kubesim.wasm.measuring import Clock
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,13 +32,20 @@ class Scenario(LoadedScenario):
         """
         return cls(**vars(load_scenario(name, preset=preset, strictness=strictness)))
 
-    def run(self, *, seed: int | None = None, until: int | None = None) -> Run:
+    def run(
+        self, *, seed: int | None = None, until: int | None = None, clock: Clock | None = None
+    ) -> Run:
         """Simulate from beginning to end.
 
         Args:
             seed: A seed instead of the scenario's.
             until: Nanoseconds of virtual time after which to stop instead.
+            clock: Nanoseconds on the wall, such as ``time.perf_counter_ns``: what ``timing: measured``
+                needs, and nothing else does.
+
+        Raises:
+            InputError: The scenario needs a clock.
         """
-        live = LiveRun(self, seed=seed, until_ns=until)
+        live = LiveRun(self, seed=seed, until_ns=until, clock=clock)
         live.advance(live.end_ns)
         return live.finish()

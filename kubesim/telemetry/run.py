@@ -80,6 +80,7 @@ class Run:
         instances: One row an instance that ever was.
         path: The scenario's file, as far as it is known.
         scenario_digest: Stands for everything that was read of the scenario.
+        reproducible: Whether the same scenario and seed give this run again.
     """
 
     scenario: str
@@ -110,6 +111,7 @@ class Run:
     transcript: Table = field(default_factory=lambda: Table("transcript", TRANSCRIPT_COLUMNS, []))
     path: str = ""
     scenario_digest: str = ""
+    reproducible: bool = True
 
     @property
     def passed(self) -> bool:
@@ -147,6 +149,7 @@ class Run:
             "digest": self.digest,
             "preset": self.preset,
             "schema": SCHEMA_VERSION,
+            "reproducible": self.reproducible,
             "virtual_seconds": self.virtual_ns / SECOND,
             "events": self.events,
             "pods": [_without(row, "uid") for row in self.pods],

@@ -63,7 +63,8 @@ def state_line(status: Status) -> Line:
         total = len(status.run.expectations)
         verdict: Span = (f"{passed}/{total} as expected", "ok" if passed == total else "bad")
         digest = status.run.digest.removeprefix("sha256:")[:12]
-        return (("■ END  ", "bold"), verdict, (f"  sha256:{digest}…", "dim"))
+        stamp = f"  sha256:{digest}…" if status.run.reproducible else "  measured: not reproducible"
+        return (("■ END  ", "bold"), verdict, (stamp, "dim"))
     speed = speed_text(status.transport.speed)
     rate: Span = (f"  {_rate(status.events_per_second)} events/s", "dim")
     motion = status.transport.motion

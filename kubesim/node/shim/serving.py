@@ -31,7 +31,7 @@ from kubesim.wasm import wagi
 from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Module
 from kubesim.wasm.execution import Execution, Limits, WasiContext
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.measuring import Runner
 from kubesim.wasm.routes import DEFAULT_ROUTE
 from kubesim.wasm.spinheaders import CLIENT, with_spin_headers
 from kubesim.wasm.stores import Awaiting
@@ -58,7 +58,7 @@ class Host:
 
     services: NodeServices
     runtime: WasmRuntime
-    memo: Callable[[], Memo]
+    memo: Callable[[], Runner]
     spec: TaskSpec
     cgroup: Cgroup
     limits: Limits

@@ -70,7 +70,7 @@ from kubesim.wasm.component import Component
 from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Status, WasiContext
-from kubesim.wasm.memo import Memo
+from kubesim.wasm.measuring import Runner
 from kubesim.wasm.stores import Stores
 from kubesim.wire.http import HTTP_PORT, Outlook
 from kubesim.wire.image import LinuxProgram, SpinApp, WasmKind, WasmProgram
@@ -88,8 +88,9 @@ class WasmShim:
         services: The node.
         runtime: Its numbers.
         engine: What really runs modules; made when the first module starts.
-        memo: The same, remembering results.
+        memo: The same for requests, remembering results.
         modules: What is compiled on this node.
+        commands: The same for commands; the engine itself by default.
         outbound: The way from a pod to other services; without it nobody answers.
         native: Runs the pod's containers that are no Wasm, side by side with those that are.
     """
@@ -102,8 +103,9 @@ class WasmShim:
         *,
         runtime: WasmRuntime,
         engine: Callable[[], Engine],
-        memo: Callable[[], Memo],
+        memo: Callable[[], Runner],
         modules: PrecompiledModules,
+        commands: Callable[[], Runner] | None = None,
         outbound: Outbounds | None = None,
         native: RuncShim | None = None,
     ) -> None:
@@ -117,6 +119,7 @@ class WasmShim:
         self.runtime = runtime
         self.engine = engine
         self.memo = memo
+        self.commands = commands or engine
         self.modules = modules
 
     def create(self, spec: TaskSpec) -> Task:
@@ -349,7 +352,7 @@ class WasmTask:
             preopens=given.preopens,
             deadline_ns=max(horizon_ns, 1),
         )
-        execution = self.shim.engine().run(
+        execution = self.shim.commands().run(
             module,
             context,
             self.limits,

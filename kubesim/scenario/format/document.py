@@ -71,6 +71,8 @@ class ScenarioSpec(ScenarioModel):
         duration: How much virtual time is simulated.
         start_time: What the clock on the wall shows when the run begins.
         preset: The set of numbers: a name in ``models/presets``, or a file.
+        timing: How long Wasm executions take: ``modelled``, by their fuel and the preset, or
+            ``measured``, by this machine's clock; then no two runs are alike.
         strictness: How unsimulated fields and unknown images are taken: ``strict`` refuses,
             ``warn`` goes on and says so, ``lenient`` also converts obsolete spellings.
         scheduler: The scheduler's configuration and plugins.
@@ -97,6 +99,7 @@ class ScenarioSpec(ScenarioModel):
     duration: Span
     start_time: Time = parse_time(DEFAULT_START_TIME)
     preset: str = "seed"
+    timing: Literal["modelled", "measured"] = "modelled"
     strictness: Literal["strict", "warn", "lenient"] = "warn"
     scheduler: SchedulerSpec = SchedulerSpec()
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
