@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from kubesim.bench.hostile import FIXTURES, require_fixtures
+from kubesim.bench.hostile import FIXTURES
 from kubesim.bench.result import machine, timed
 from kubesim.bench.wasm import SCENARIO
 from kubesim.calibration.number import CountNumber, DurationNumber
@@ -35,7 +35,6 @@ def measure_wasm(today: date) -> dict[str, Any]:
     Args:
         today: What to write down as the date.
     """
-    require_fixtures()
     engine = Engine(use_cache=False, trusted_bytes_max=1 << 20)
     fuel = sorted(_fuel_per_us(engine))
     handler = engine.load((SCENARIO / "greeter" / "greeter.wasm").read_bytes())

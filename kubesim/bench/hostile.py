@@ -3,22 +3,20 @@
 Each case is a command, a module that is refused when it is loaded, or a request to a component that
 misbehaves. ``state`` is what the kubelet is told of the container: ``137 OOMKilled``, ``137 Error``;
 ``refused`` for one that does not start; ``500`` for one that goes on running while its client gets
-an error. The modules lie in the source tree, ``tests/fixtures/wasm``, where the tests run the same
-cases through a node's shim.
+an error. The modules are shipped; the tests run the same cases through a node's shim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from kubesim.errors import InputError, Problem
 from kubesim.node.shim.outcome import container_status
+from kubesim.share import share_path
 from kubesim.wasm import Component, Engine, Limits, SpinContext, WasiContext, WasmError
 from kubesim.wire.http import HttpRequest
 
-FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures" / "wasm"
+FIXTURES = share_path("modules")
 # Enough fuel to be real, and memory as a container might have it.
 LIMITS = Limits(fuel=1_000_000_000, memory_bytes=16 << 20)
 
@@ -148,18 +146,3 @@ def outcome(engine: Engine, case: Hostile) -> str:
         return str(handled.response.status)
     status = container_status(engine.run(module, WasiContext(args=("module",)), LIMITS))
     return f"{status.exit_code} {status.reason}"
-
-
-def require_fixtures() -> None:
-    """The modules are part of the source tree, not of the wheel.
-
-    Raises:
-        InputError: They are not there.
-    """
-    if not FIXTURES.is_dir():
-        raise InputError(
-            Problem(
-                message=f"the benchmark's modules are not in {FIXTURES}",
-                suggestion="run it from a source tree",
-            )
-        )

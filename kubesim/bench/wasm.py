@@ -1,8 +1,8 @@
 """Wasm: modules of several toolchains with what they cost, throughput, density, and the hostile set.
 
 Everything is executed for real: compiled anew in this process, loaded from machine code, and asked
-the question it was made for. The modules lie in the source tree. Requests are measured as a node
-makes them, a fresh instance each; "memoised" are equal requests that are replayed.
+the question it was made for. Requests are measured as a node makes them, a fresh instance each;
+"memoised" are equal requests that are replayed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubesim.bench.hostile import CASES, FIXTURES, hostile_engine, outcome, require_fixtures
+from kubesim.bench.hostile import CASES, FIXTURES, hostile_engine, outcome
 from kubesim.bench.mutation import run_mutations
 from kubesim.bench.result import Result, timed
 from kubesim.share import share_path
@@ -85,7 +85,6 @@ SUBJECTS = (
 
 def measure() -> list[Result]:
     """Run it all; under a minute on two cores."""
-    require_fixtures()
     density = _density()  # first: what others free would be taken again
     results = [result for subject in SUBJECTS for result in _table_row(subject)]
     results.append(_count("modules_run", len(SUBJECTS)))

@@ -63,7 +63,9 @@ def state_line(status: Status) -> Line:
         total = len(status.run.expectations)
         verdict: Span = (f"{passed}/{total} as expected", "ok" if passed == total else "bad")
         digest = status.run.digest.removeprefix("sha256:")[:12]
-        stamp = f"  sha256:{digest}…" if status.run.reproducible else "  measured: not reproducible"
+        stamp = (
+            f"  sha256:{digest}…" if status.run.reproducible else "  measured: not reproducible"
+        )
         return (("■ END  ", "bold"), verdict, (stamp, "dim"))
     speed = speed_text(status.transport.speed)
     rate: Span = (f"  {_rate(status.events_per_second)} events/s", "dim")

@@ -17,7 +17,6 @@ from kubesim.bench.calibrating.pods import PULLED_BYTES, Pods, busybox_layer, ra
 from kubesim.bench.calibrating.samples import Samples
 from kubesim.bench.calibrating.workshop import PLUGINS, Workshop
 from kubesim.bench.calibration import wasm_seconds
-from kubesim.bench.hostile import require_fixtures
 from kubesim.bench.result import machine
 from kubesim.errors import InputError, Problem
 
@@ -51,7 +50,6 @@ def measure_node(count: int, today: date, say: Callable[[str], object]) -> Sampl
     """
     programs = {name: path for name in PACKAGES if (path := shutil.which(name))}
     _require(programs)
-    require_fixtures()
     found, load = machine(), os.getloadavg()[0]
     if load > _BUSY:
         say(f"load average {load:.1f}: others work on this machine, and what is measured shows it")
