@@ -88,11 +88,13 @@ class Reading:
         documents: What is to be decoded.
         notes: What was converted, dropped, or will be in vain; one sentence each.
         problems: What is refused.
+        hints: What would be right in the place of a field that decoding will report, by document.
     """
 
     documents: list[Document] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    hints: dict[tuple[int, KeyPath], str] = field(default_factory=dict)
 
 
 def read(documents: Iterable[Document], strictness: Strictness) -> Reading:
@@ -118,7 +120,8 @@ def _pruned(document: Document, data: Data, strictness: Strictness, reading: Rea
         unknown = f'unknown field "{format_path(path)}"'
         if strictness == "strict":
             near = closest(str(path[-1]), known)
-            hint = f'did you mean "{near}"?' if near else ""
+            known_hint = reading.hints.get((id(document), path), "")
+            hint = f'did you mean "{near}"?' if near else known_hint
             reading.problems.append(
                 replace(document.problem(unknown, path, key=True, suggestion=hint), path="")
             )
@@ -144,6 +147,8 @@ def _apply(
             reading.problems.append(
                 document.problem(finding.problem, finding.path, suggestion=finding.hint)
             )
+        elif rule.kind == "reported":
+            reading.hints[id(document), finding.path] = finding.hint
         elif rule.kind == "vain":
             where = _place(document, finding.path)
             reading.notes.append(f"{where}{finding.problem} ({rule.number})")

@@ -153,7 +153,10 @@ def test_w4_runtime_config() -> None:
     ("field", "hint"),
     [
         (CONFIG, ' (did you mean "runtimeConfig"?)'),
-        ("podSpec: {nodeSelector: {a: b}}", ""),
+        (
+            "podSpec: {nodeSelector: {a: b}}",
+            " (tolerations and nodeSelector come from the RuntimeClass's scheduling)",
+        ),
     ],
 )
 def test_unknown_fields(field: str, hint: str) -> None:
