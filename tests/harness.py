@@ -25,7 +25,7 @@ from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
-from kubesim.node.machine import Machine
+from kubesim.node.machine import Cadvisor, Disk, Machine
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.node.shim.runc import LinuxRuntime, RuncShim
 from kubesim.sim import Fact, Sim, SimProcess
@@ -170,6 +170,7 @@ class NodeUnderTest:
         kubelet: bool = True,
         images_config: Mapping[str, Any] | None = None,
         disk: str = "100Gi",
+        disk_bytes: int = 0,
         cri: CriConfig | None = None,
         **settings: Any,
     ) -> None:
@@ -177,7 +178,12 @@ class NodeUnderTest:
         self.cluster = cluster
         self.settings = settings
         self.disk = disk
-        self.machine = Machine(sim, cpu_millis=cpu * 1000, memory_bytes=8 << 30)
+        self.machine = Machine(
+            sim,
+            cpu_millis=cpu * 1000,
+            memory_bytes=8 << 30,
+            disk=Disk(sim, capacity_bytes=disk_bytes),
+        )
         self.network = PodNetwork(sim, round_trip=Constant(MILLISECOND))
         self.services = NodeServices(
             sim=sim, node=name, machine=self.machine, sockets=self.network
@@ -230,6 +236,8 @@ class NodeUnderTest:
             runtime=self.containerd,
             images=self.containerd,
             connections=self.network,
+            meters=Cadvisor(self.machine),
+            disk=self.machine.disk,
         )
         self.cluster.api.create(self.kubelet.node())
         self.relist_offset_ns = self.kubelet._pleg._offset_ns

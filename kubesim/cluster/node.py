@@ -21,7 +21,8 @@ from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
-from kubesim.node.machine import Machine
+from kubesim.node.kubelet.configuration import kubepods_memory_bytes
+from kubesim.node.machine import Cadvisor, Machine
 from kubesim.node.machine.disk import Disk
 from kubesim.node.machine.strain import Strain
 from kubesim.node.shim import NodeServices, Shim, ShimError
@@ -212,6 +213,7 @@ def assemble_node(
         index=index,
         client=client,
         containerd=containerd,
+        machine=machine,
         started_ns=LONG_AGO_NS if before is None else sim.now,
     )
     assembly = NodeAssembly(
@@ -264,12 +266,14 @@ def _services(world: World, node: str, machine: Machine, content: ContentStore) 
 
 def _machine(sim: Sim, config: NodeConfig, *, disk: Disk | None) -> Machine:
     capacity = config.capacity
-    return Machine(
+    machine = Machine(
         sim,
         cpu_millis=capacity["cpu"].milli_value(),
         memory_bytes=capacity["memory"].value(),
         disk=disk or Disk(sim, capacity_bytes=capacity["ephemeral-storage"].value()),
     )
+    machine.limit_pods(memory_bytes=kubepods_memory_bytes(capacity, config.kubelet))
+    return machine
 
 
 def _shim_maker(
@@ -293,13 +297,14 @@ def _shim_maker(
     )
 
 
-def make_kubelet(
+def make_kubelet(  # noqa: PLR0913  # what a kubelet finds on its node
     world: World,
     *,
     config: NodeConfig,
     index: int,
     client: Client,
     containerd: Containerd,
+    machine: Machine,
     started_ns: int = LONG_AGO_NS,
 ) -> Kubelet:
     """A node's kubelet, as it starts."""
@@ -310,6 +315,11 @@ def make_kubelet(
         runtime=containerd,
         images=containerd,
         connections=world.network,
+        meters=Cadvisor(
+            machine,
+            allocatable_memory_bytes=kubepods_memory_bytes(config.capacity, config.kubelet),
+        ),
+        disk=machine.disk,
     )
 
 

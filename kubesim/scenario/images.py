@@ -13,11 +13,13 @@ from kubesim.cluster.engine import shared_engine
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document
 from kubesim.scenario.format import CallSpec, ImageSpec, ProgramSpec, ScenarioSpec, WasmSpec
+from kubesim.scenario.format.images import DiskSpec
 from kubesim.scenario.layouts import layout_image
 from kubesim.sim.distribution import Constant, Distribution
 from kubesim.wasm.errors import WasmError
 from kubesim.wire.image import (
     Consumption,
+    DiskUse,
     Health,
     Image,
     Layer,
@@ -193,6 +195,7 @@ def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:
             messages=spec.consumes.messages,
             idle_ns=spec.consumes.idle,
         ),
+        disk=_disk(spec.disk) if spec.disk else DiskUse(),
     )  # fmt: skip
 
 
@@ -201,6 +204,15 @@ def _port(spec: ProgramSpec) -> int:
     if spec.role == "redis" and "port" not in spec.model_fields_set:
         return REDIS_PORT
     return spec.port
+
+
+def _disk(spec: DiskSpec) -> DiskUse:
+    return DiskUse(
+        path=spec.path,
+        size_bytes=spec.size.value() if spec.size else 0,
+        growth_bytes=spec.growth.by.value() if spec.growth else 0,
+        growth_every_ns=spec.growth.every if spec.growth else 0,
+    )
 
 
 def _call(spec: CallSpec) -> ServiceCall:

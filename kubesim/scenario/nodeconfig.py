@@ -21,6 +21,7 @@ from kubesim.node.kubelet.configuration import (
     Threshold,
 )
 from kubesim.scenario.format import NodePool, RuntimeTable
+from kubesim.sim.time import MINUTE
 
 DEFAULT_MAX_PODS = 110  # KubeletConfiguration's maxPods
 
@@ -72,7 +73,15 @@ def kubelet_configuration(
         eviction_soft=_thresholds(given.eviction_soft),
         eviction_soft_grace_period_ns=FrozenMap(given.eviction_soft_grace_period),
         eviction_max_pod_grace_period_s=given.eviction_max_pod_grace_period,
-        eviction_pressure_transition_period_ns=given.eviction_pressure_transition_period,
+        eviction_minimum_reclaim=FrozenMap(
+            {
+                signal: Threshold.parse(text, zero=True)
+                for signal, text in given.eviction_minimum_reclaim.items()
+            }
+        ),
+        # As everywhere in KubeletConfiguration, nothing means the default.
+        eviction_pressure_transition_period_ns=given.eviction_pressure_transition_period
+        or 5 * MINUTE,
         image_gc_high_threshold_percent=given.image_gc_high_threshold_percent,
         image_gc_low_threshold_percent=given.image_gc_low_threshold_percent,
         image_minimum_gc_age_ns=given.image_minimum_gc_age,
@@ -80,6 +89,10 @@ def kubelet_configuration(
         node_status_update_frequency_ns=given.node_status_update_frequency,
         node_status_max_images=given.node_status_max_images,
         node_lease_duration_seconds=given.node_lease_duration_seconds,
+        enforce_node_allocatable=given.enforce_node_allocatable,
+        kernel_memcg_notification=given.kernel_memcg_notification,
+        volume_stats_agg_period_ns=given.volume_stats_agg_period or MINUTE,
+        crash_loop_max_ns=given.crash_loop_back_off.max_container_restart_period,
     )
 
 

@@ -13,7 +13,7 @@ Departs: no symbolic links, no modes, all times are zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -24,17 +24,36 @@ NAME_BYTES = 64  # what a name counts for
 
 @dataclass(slots=True)
 class Space:
-    """Room for what is written to a volume."""
+    """Room for what is written to a volume.
+
+    Attributes:
+        limit_bytes: How much the simulator keeps of it.
+        used_bytes: How much there is.
+        filled_bytes: What models of programs say that they wrote, of which nothing is kept.
+        changed: Is told of every change, if somebody wants to know.
+        charged_bytes: What whoever looks after the volume has taken from the disk for it.
+    """
 
     limit_bytes: int = VOLUME_BYTES_MAX
     used_bytes: int = 0
+    filled_bytes: int = 0
+    changed: Callable[[], None] | None = None
+    charged_bytes: int = 0
 
     def take(self, length: int) -> bool:
         """Use some, or with a negative length give some back; false when there is not enough."""
         if length > 0 and self.used_bytes + length > self.limit_bytes:
             return False
         self.used_bytes = max(0, self.used_bytes + length)
+        if self.changed is not None:
+            self.changed()
         return True
+
+    def fill(self, length: int) -> None:
+        """A model of a program writes so much, of which nothing is kept."""
+        self.filled_bytes += length
+        if self.changed is not None:
+            self.changed()
 
 
 @dataclass(slots=True)

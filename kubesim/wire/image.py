@@ -142,6 +142,23 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """What a program writes to the disk and never deletes.
+
+    Attributes:
+        path: Where: in a volume, or in the container's own file system.
+        size_bytes: What it writes when it is up.
+        growth_bytes: What it adds each time.
+        growth_every_ns: How often; 0 for never.
+    """
+
+    path: str = "/tmp"  # noqa: S108  # a path inside a container
+    size_bytes: int = 0
+    growth_bytes: int = 0
+    growth_every_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxProgram:
     """A model of a program in a Linux container.
 
@@ -170,6 +187,7 @@ class LinuxProgram:
         growth_every_ns: How often it grows; 0 for never.
         role: What it is beside that.
         consumes: The queue from which its workers take messages, at ``service`` each.
+        disk: What it writes.
     """
 
     init: Distribution
@@ -194,6 +212,7 @@ class LinuxProgram:
     growth_every_ns: int = 0
     role: Role = Role.SERVER
     consumes: Consumption | None = None
+    disk: DiskUse = DiskUse()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

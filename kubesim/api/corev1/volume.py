@@ -44,7 +44,7 @@ class EmptyDirVolumeSource(KubeModel):
     """A directory that lives as long as the pod."""
 
     medium: Unsimulated[str | None] = None
-    size_limit: Unsimulated[Quantity | None] = None
+    size_limit: Quantity | None = None
 
 
 class HostPathVolumeSource(KubeModel):

@@ -4,9 +4,11 @@ The real one looks every five seconds whether each node's lease was renewed sinc
 and gives a node 50 seconds of grace. Here the look that would notice is computed when a node falls
 silent: from the instant of the last renewal on the lease's grid and the monitor's own grid.
 
-A node that registers is not ready and tainted so; the taint goes when it is ready.
+A node that registers is not ready and tainted so; the taint goes when it is ready. A node under
+pressure is tainted so that the scheduler sends nobody else there.
 
-Mirrors: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
+Mirrors: pkg/controller/nodelifecycle/node_lifecycle_controller.go (monitorNodeHealth,
+doNoScheduleTaintingPass, nodeConditionToTaintKeyStatusMap).
 Departs: the taints of a node that comes back go as soon as its Ready condition is seen; the rate limits
 of large outages are not modelled.
 """
@@ -27,6 +29,12 @@ MONITOR_GRACE_PERIOD_NS = 50 * SECOND
 TAINT_NOT_READY = "node.kubernetes.io/not-ready"
 TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
 TAINTS = (TAINT_NOT_READY, TAINT_UNREACHABLE)
+PRESSURE_TAINTS = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+}
 
 
 class NodeLifecycleController:
@@ -59,6 +67,13 @@ class NodeLifecycleController:
     def _node_changed(self, _old: Node | None, new: Node | None) -> None:
         if new is not None and _is_ready(new) and _has_not_ready_taint(new):
             self._sim.process(self._untaint(new.name))
+        if new is not None and _under_pressure(new) is not new:
+            self._sim.process(self._taint_for_pressure(new.name))
+
+    def _taint_for_pressure(self, node_name: str) -> SimProcess[None]:
+        """Bring the NoSchedule taints in line with the node's conditions."""
+        with contextlib.suppress(NotFound):
+            yield from self._client.patch(Node, node_name, _under_pressure)
 
     def _untaint(self, node_name: str) -> SimProcess[None]:
         """A node that has become ready takes pods."""
@@ -100,6 +115,18 @@ class NodeLifecycleController:
 def _is_ready(node: Node) -> bool:
     ready = get_node_condition(node.status, "Ready")
     return ready is not None and ready.status == "True"
+
+
+def _under_pressure(node: Node) -> Node:
+    """The node with a taint for each condition that says so, and none for the others."""
+    true = {c.type for c in node.status.conditions if c.status == "True"}
+    keys = [key for condition, key in PRESSURE_TAINTS.items() if condition in true]
+    here = [t.key for t in node.spec.taints if t.key in PRESSURE_TAINTS.values()]
+    if sorted(keys) == sorted(here):
+        return node
+    others = tuple(t for t in node.spec.taints if t.key not in PRESSURE_TAINTS.values())
+    own = tuple(Taint(key=key, effect="NoSchedule") for key in keys)
+    return node.replace(spec=node.spec.replace(taints=(*others, *own)))
 
 
 def _has_not_ready_taint(node: Node) -> bool:

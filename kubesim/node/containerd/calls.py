@@ -88,3 +88,8 @@ class CallLog:
                     error=error,
                 )
             )
+
+
+def no_work() -> SimProcess[None]:
+    """A call that takes no time worth modelling."""
+    yield from ()

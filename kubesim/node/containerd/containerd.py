@@ -13,7 +13,7 @@ Departs: no NRI, no leases.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kubesim.facts import (
@@ -22,15 +22,15 @@ from kubesim.facts import (
     ContainerStarted,
     StartupPhaseEnded,
 )
-from kubesim.node.containerd.calls import CallLog
+from kubesim.node.containerd.calls import CallLog, no_work
 from kubesim.node.containerd.cni import Cni
 from kubesim.node.containerd.config import ContainerdConfig
 from kubesim.node.containerd.content import ContentStore
 from kubesim.node.containerd.execsync import ExecServer
-from kubesim.node.containerd.images import ImageStore
+from kubesim.node.containerd.images import ImageStore, cri_image
 from kubesim.node.containerd.remotes import Remote
 from kubesim.node.containerd.stats import StatsReader
-from kubesim.node.containerd.store import Container, Sandbox, task_spec
+from kubesim.node.containerd.store import Container, Layers, Sandbox, disk_use, task_spec
 from kubesim.node.containerd.updating import ResourceUpdates
 from kubesim.node.cri.messages import (
     ContainerConfig,
@@ -48,8 +48,6 @@ from kubesim.node.shim import ExitStatus, NodeServices, Shim, ShimError
 from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.sim import Event, SimProcess
 from kubesim.sim.distribution import Distribution
-
-UNKNOWN_EXIT_CODE = 255  # unknownExitCode
 
 
 class Containerd(ResourceUpdates, ExecServer):
@@ -90,6 +88,7 @@ class Containerd(ResourceUpdates, ExecServer):
         self._listeners: list[PodListener] = []
         self._cut_off: list[Container] = []
         self._stats = StatsReader(self._sim)
+        self._layers = Layers(services.machine)
         self._calls = CallLog(self._sim, services.node)
         self.images = ImageStore(
             self._sim,
@@ -128,10 +127,13 @@ class Containerd(ResourceUpdates, ExecServer):
             return
         uid = sandbox.status.metadata.uid
         for container_id in sandbox.containers:
-            self._containers.pop(container_id, None)
+            self._containers.pop(container_id).spec.layer.drop()
             self._stats.forget(container_id)
         self._stats.forget(pod_sandbox_id)
-        self._pods.pop(uid, None)
+        self._pods[uid].remove(pod_sandbox_id)
+        if not self._pods[uid]:
+            del self._pods[uid]
+            self._layers.forget(uid)
         work = self._spend(self._config.ending.remove_sandbox)
         yield from self._calls.call("RemovePodSandbox", uid, pod_sandbox_id, work)
 
@@ -147,7 +149,7 @@ class Containerd(ResourceUpdates, ExecServer):
                 "NotFound", f'an error occurred when try to find sandbox: "{pod_sandbox_id}"'
             )
         uid = sandbox.status.metadata.uid
-        yield from self._calls.call("PodSandboxStatus", uid, pod_sandbox_id, _nothing())
+        yield from self._calls.call("PodSandboxStatus", uid, pod_sandbox_id, no_work())
         return sandbox.status
 
     def create_container(
@@ -193,6 +195,7 @@ class Containerd(ResourceUpdates, ExecServer):
             return
         self._stats.forget(container_id)
         container.task.kill(SIGKILL)
+        container.spec.layer.drop()
         self._sandboxes[container.status.pod_sandbox_id].containers.remove(container_id)
         yield from self._calls.call(
             "RemoveContainer",
@@ -225,6 +228,14 @@ class Containerd(ResourceUpdates, ExecServer):
             if sandbox.status.state is PodSandboxState.READY
         )
 
+    def container_disk(self, pod_uid: str) -> dict[str, int]:
+        """Bytes of the writable layers and logs of a pod's containers, by name."""
+        return disk_use(self._containers[status.id] for status in self.list_containers(pod_uid))
+
+    def watch_disk(self, pod_uid: str, changed: Callable[[], None]) -> None:
+        """Tell somebody of what containers of a pod, made from now on, write."""
+        self._layers.watch(pod_uid, changed)
+
     def subscribe(self, listener: PodListener) -> None:
         """Tell ``listener`` of every change from now on."""
         self._listeners.append(listener)
@@ -233,9 +244,9 @@ class Containerd(ResourceUpdates, ExecServer):
 
     def image_status(self, image: str, *, pod_uid: str = "") -> SimProcess[Image | None]:
         """The image if it is here; costs no time worth modelling."""
-        yield from self._calls.call("ImageStatus", pod_uid, image, _nothing())
+        yield from self._calls.call("ImageStatus", pod_uid, image, no_work())
         found = self.images.get(image)
-        return None if found is None else _cri_image(found.digest, found.name, found.size_bytes)
+        return None if found is None else cri_image(found)
 
     def pull_image(self, image: str, sandbox_config: PodSandboxConfig) -> SimProcess[str]:
         """Resolve, download and unpack.
@@ -250,7 +261,7 @@ class Containerd(ResourceUpdates, ExecServer):
     def remove_image(self, image_id: str) -> SimProcess[None]:
         """Take an image off the node, with everything that only it needed."""
         self.images.remove(image_id)
-        yield from self._calls.call("RemoveImage", "", image_id, _nothing())
+        yield from self._calls.call("RemoveImage", "", image_id, no_work())
 
     def image_fs_info(self) -> int:
         """Bytes that are taken of the file system which images are on."""
@@ -258,7 +269,7 @@ class Containerd(ResourceUpdates, ExecServer):
 
     def list_images(self) -> tuple[Image, ...]:
         """All images here, largest first."""
-        return tuple(_cri_image(i.digest, i.name, i.size_bytes) for i in self.images.all())
+        return tuple(cri_image(image) for image in self.images.all())
 
     def shim(self, handler: str) -> Shim | None:
         """The shim of a handler; the default one's when it is empty."""
@@ -290,13 +301,7 @@ class Containerd(ResourceUpdates, ExecServer):
         self._sandboxes, self._containers = before._sandboxes, before._containers
         self._pods = before._pods
         for container in before._cut_off:
-            container.status = replace(
-                container.status,
-                finished_at=self._sim.now,
-                exit_code=UNKNOWN_EXIT_CODE,
-                reason="Unknown",
-                message="",
-            )
+            container.lost(self._sim.now)
         for sandbox in self._sandboxes.values():
             if sandbox.status.state is PodSandboxState.READY:
                 sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
@@ -372,6 +377,7 @@ class Containerd(ResourceUpdates, ExecServer):
             config,
             program=image.program,
             annotations=() if entry is None else entry.passed(annotations),
+            layer=self._layers.make(metadata.uid),
         )
         try:
             task = sandbox.shim.create(spec)
@@ -488,12 +494,3 @@ class Containerd(ResourceUpdates, ExecServer):
         if not self._calls.off:
             for listener in self._listeners:
                 listener(pod_uid)
-
-
-def _cri_image(digest: str, name: str, size_bytes: int) -> Image:
-    return Image(id=digest, repo_tags=(name,), size=size_bytes)
-
-
-def _nothing() -> SimProcess[None]:
-    return
-    yield

@@ -25,6 +25,7 @@ from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled, LayerUnpacked
 from kubesim.node.containerd.content import ContentStore, Stored, chain_ids, is_unpacked
 from kubesim.node.containerd.remotes import Remote, RemoteError
 from kubesim.node.cri.messages import CriError
+from kubesim.node.cri.messages import Image as CriImage
 from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import DiskFullError
 from kubesim.sim import Event, Resource, Sim, SimProcess
@@ -325,3 +326,8 @@ class ImageStore:
                 downloaded_ns=self._sim.now,
             )
         )
+
+
+def cri_image(image: Image) -> CriImage:
+    """An image in CRI's words."""
+    return CriImage(id=image.digest, repo_tags=(image.name,), size=image.size_bytes)

@@ -9,19 +9,30 @@ Departs: how much a shim needs does not depend on what it does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from kubesim.node.cri.messages import (
     ContainerConfig,
+    ContainerState,
     ContainerStatus,
     LinuxContainerResources,
     LinuxPodSandboxConfig,
     PodSandboxStatus,
 )
-from kubesim.node.machine import SHIM_OOM_SCORE_ADJ, Cgroup, Machine, Process, Resources
+from kubesim.node.machine import (
+    SHIM_OOM_SCORE_ADJ,
+    Cgroup,
+    Machine,
+    Process,
+    Resources,
+    WritableLayer,
+)
 from kubesim.node.shim import Shim, Task, TaskSpec
 from kubesim.wire.filetree import Directory, File
 from kubesim.wire.image import Program
+
+UNKNOWN_EXIT_CODE = 255  # unknownExitCode
 
 
 @dataclass(slots=True)
@@ -76,6 +87,50 @@ class Container:
     task: Task
     spec: TaskSpec
 
+    def lost(self, now_ns: int) -> None:
+        """It ran when the machine lost its power: it has ended, nobody knows how."""
+        self.status = replace(
+            self.status,
+            state=ContainerState.EXITED,
+            finished_at=now_ns,
+            exit_code=UNKNOWN_EXIT_CODE,
+            reason="Unknown",
+            message="",
+        )
+
+
+class Layers:
+    """What containers have on the disk, and who wants to know when it is more.
+
+    Args:
+        machine: The node's machine.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._watchers: dict[str, Callable[[], None]] = {}
+
+    def watch(self, pod_uid: str, changed: Callable[[], None]) -> None:
+        """Tell somebody of what containers of a pod, made from now on, write."""
+        self._watchers[pod_uid] = changed
+
+    def make(self, pod_uid: str) -> WritableLayer:
+        """The layer of a new container."""
+        return WritableLayer(self._machine.disk, self._watchers.get(pod_uid))
+
+    def forget(self, pod_uid: str) -> None:
+        """The pod is gone."""
+        self._watchers.pop(pod_uid, None)
+
+
+def disk_use(containers: Iterable[Container]) -> dict[str, int]:
+    """Bytes of their writable layers and logs, by name."""
+    found: dict[str, int] = {}
+    for container in containers:
+        name, layer = container.status.name, container.spec.layer
+        found[name] = found.get(name, 0) + layer.rootfs_bytes + layer.log_bytes
+    return found
+
 
 def task_spec(
     sandbox: Sandbox,
@@ -83,6 +138,7 @@ def task_spec(
     *,
     program: Program,
     annotations: tuple[tuple[str, str], ...] = (),
+    layer: WritableLayer,
 ) -> TaskSpec:
     """What the shim is told of a container."""
     metadata = sandbox.status.metadata
@@ -108,6 +164,7 @@ def task_spec(
             for mount in config.mounts
         ),
         annotations=annotations,
+        layer=layer,
     )
 
 

@@ -7,7 +7,7 @@ one-second relist there is something to see, never to learn of it earlier than t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kubesim.node.cri.messages import (
@@ -96,6 +96,17 @@ class RuntimeService(Protocol):
 
     def list_pod_sandbox_stats(self) -> tuple[PodSandboxStats, ...]:
         """What every ready sandbox has used up to this instant."""
+        ...
+
+    def container_disk(self, pod_uid: str) -> Mapping[str, int]:
+        """Bytes of the writable layer and of the log of a pod's containers, by name.
+
+        ContainerStats.writable_layer; a log is the kubelet's own to measure.
+        """
+        ...
+
+    def watch_disk(self, pod_uid: str, changed: Callable[[], None]) -> None:
+        """Tell somebody of what containers of a pod write (not CRI's: spares the kubelet looks)."""
         ...
 
     def subscribe(self, listener: PodListener) -> None:

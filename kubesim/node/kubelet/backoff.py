@@ -11,6 +11,7 @@ from kubesim.sim.time import SECOND
 
 INITIAL_NS = 10 * SECOND
 MAX_NS = 300 * SECOND
+RESET_NS = 600 * SECOND  # twice the default maximum, whatever the maximum is
 
 
 @dataclass(slots=True)
@@ -20,9 +21,14 @@ class _Entry:
 
 
 class BackOff:
-    """Delays by key: 10 s, doubling to 300 s, forgotten after twice the maximum without trouble."""
+    """Delays by key: 10 s, doubling to 300 s, forgotten after ten minutes without trouble.
 
-    def __init__(self) -> None:
+    Args:
+        max_ns: The longest delay; when it is less than 10 s, it is the first one, too.
+    """
+
+    def __init__(self, *, max_ns: int = MAX_NS) -> None:
+        self._max_ns = max_ns
         self._entries: dict[str, _Entry] = {}
 
     def delay_ns(self, key: str) -> int:
@@ -54,10 +60,10 @@ class BackOff:
         """
         entry = self._entries.get(key)
         if entry is None or self._expired(entry, since_ns):
-            self._entries[key] = _Entry(INITIAL_NS, now_ns)
+            self._entries[key] = _Entry(min(INITIAL_NS, self._max_ns), now_ns)
         else:
-            self._entries[key] = _Entry(min(entry.delay_ns * 2, MAX_NS), now_ns)
+            self._entries[key] = _Entry(min(entry.delay_ns * 2, self._max_ns), now_ns)
 
     @staticmethod
     def _expired(entry: _Entry, since_ns: int) -> bool:
-        return since_ns - entry.updated_ns > 2 * MAX_NS
+        return since_ns - entry.updated_ns > RESET_NS

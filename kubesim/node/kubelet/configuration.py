@@ -50,16 +50,25 @@ class Threshold:
         """How much that is of a capacity."""
         return self.amount or capacity * self.hundredths_of_percent // 10_000
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it can be met: upstream leaves 0 % and 100 % out."""
+        return self.amount > 0 or 0 < self.hundredths_of_percent < 10_000
+
     @classmethod
-    def parse(cls, text: str) -> Threshold:
+    def parse(cls, text: str, *, zero: bool = False) -> Threshold:
         """``100Mi`` or ``10%``.
+
+        Args:
+            text: What was written.
+            zero: Whether it may be nothing.
 
         Raises:
             ValueError: If it is neither.
         """
         if not text.endswith("%"):
             amount = Quantity(text).value()
-            if amount <= 0:
+            if amount < 0 or (not amount and not zero):
                 raise ValueError("a threshold must be positive")
             return cls(amount=amount)
         share = round(float(text.removesuffix("%")) * 100)
@@ -109,6 +118,7 @@ class KubeletConfiguration:
     eviction_soft: FrozenMap[str, Threshold] = _NO_THRESHOLDS
     eviction_soft_grace_period_ns: FrozenMap[str, int] = field(default_factory=FrozenMap)
     eviction_max_pod_grace_period_s: int = 0
+    eviction_minimum_reclaim: FrozenMap[str, Threshold] = _NO_THRESHOLDS
     eviction_pressure_transition_period_ns: int = 5 * MINUTE
     image_gc_high_threshold_percent: int = 85
     image_gc_low_threshold_percent: int = 80
@@ -117,6 +127,10 @@ class KubeletConfiguration:
     node_status_update_frequency_ns: int = 10 * SECOND
     node_status_max_images: int = 50
     node_lease_duration_seconds: int = 40
+    enforce_node_allocatable: tuple[str, ...] = ("pods",)
+    kernel_memcg_notification: bool = False
+    volume_stats_agg_period_ns: int = MINUTE
+    crash_loop_max_ns: int = 300 * SECOND
 
     @property
     def lease_renew_period_ns(self) -> int:
@@ -143,9 +157,26 @@ def allocatable(
                 nanos -= reserved[name].nanos
         for signal, resource in _RESOURCE_OF_SIGNAL.items():
             if resource == name and signal in config.eviction_hard:
+                if not config.eviction_hard[signal].is_set:
+                    continue
                 nanos -= config.eviction_hard[signal].of(left[name].value()) * 10**9
         left[name] = _quantity(name, max(nanos, 0))
     return FrozenMap(left)
+
+
+def kubepods_memory_bytes(capacity: Mapping[str, Quantity], config: KubeletConfiguration) -> int:
+    """The memory limit of all pods together: the capacity less what is reserved; 0 for none.
+
+    Mirrors: pkg/kubelet/cm (getNodeAllocatableAbsolute): an eviction threshold is not taken off, so
+    that evictions come before the kernel kills.
+    """
+    if "pods" not in config.enforce_node_allocatable or "memory" not in capacity:
+        return 0
+    left = capacity["memory"].value()
+    for reserved in (config.kube_reserved, config.system_reserved):
+        if "memory" in reserved:
+            left -= reserved["memory"].value()
+    return max(left, 0)
 
 
 def pod_capacity(config: KubeletConfiguration, cpu_millis: int) -> int:

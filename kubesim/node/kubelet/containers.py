@@ -67,7 +67,7 @@ class PodContainers:
         self._pod = pod
         self._prober = prober
         self._volumes = volumes
-        self._crash_loop = BackOff()
+        self._crash_loop = BackOff(max_ns=context.settings.crash_loop_max_ns)
 
     def latest(self, container: Container) -> cri.ContainerStatus | None:
         """The last run of a container, whatever the last relist saw."""

@@ -15,6 +15,7 @@ from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Recorder
 from kubesim.node.cri import messages as cri
 from kubesim.node.cri.services import RuntimeService
+from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.environment import Surroundings
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.lifecycle import Killer
@@ -42,6 +43,7 @@ class WorkerContext:
         probes: What probe workers share.
         killer: Who ends containers.
         volume_host: The node's volumes.
+        settings: KubeletConfiguration.
     """
 
     sim: Sim
@@ -62,6 +64,7 @@ class WorkerContext:
     probes: ProberContext
     killer: Killer
     volume_host: VolumeHost
+    settings: KubeletConfiguration
 
     def surroundings(
         self,

@@ -112,6 +112,23 @@ class ImageGCManager:
         since_ns = self._sim.now - self._began_ns
         self._sim.call_in(IMAGE_GC_PERIOD_NS - since_ns % IMAGE_GC_PERIOD_NS, self._begin)
 
+    def delete_unused(self) -> SimProcess[bool]:
+        """Under disk pressure: remove all that nobody uses; whether some are too young yet.
+
+        Mirrors: DeleteUnusedImages, which obeys ``imageMinimumGCAge`` too.
+        """
+        now_ns = self._sim.now
+        used = self._detect(now_ns)
+        unused = [record for record in self._records.values() if record.id not in used]
+        going = chosen(
+            eviction_order(unused),
+            to_free=1 << 62,
+            now_ns=now_ns,
+            minimum_age_ns=self._config.image_minimum_gc_age_ns,
+        )
+        yield from self._remove(going)
+        return len(going) < len(unused)
+
     def stop(self) -> None:
         """The kubelet is gone."""
         self._off = True

@@ -10,17 +10,11 @@ Departs: the lease is not renewed by events; when it was last renewed is compute
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kubesim.api.corev1 import (
     ConfigMap,
-    ContainerImage,
     Node,
-    NodeAddress,
-    NodeCondition,
-    NodeSpec,
-    NodeStatus,
-    NodeSystemInfo,
     Pod,
     PodStatus,
     Secret,
@@ -28,7 +22,6 @@ from kubesim.api.corev1 import (
 )
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.labels import required_node_affinity_matches
-from kubesim.api.metav1 import ConditionStatus, ObjectMeta
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.client import Client, NotFound, Recorder
@@ -37,10 +30,16 @@ from kubesim.node.cri.services import ImageService, RuntimeService
 from kubesim.node.kubelet.admission import MISMATCH, REJECTED, fits
 from kubesim.node.kubelet.allocation import AllocationManager
 from kubesim.node.kubelet.configuration import KubeletConfiguration
+from kubesim.node.kubelet.containergc import CONTAINER_GC_PERIOD_NS, ContainerGC
 from kubesim.node.kubelet.context import WorkerContext
+from kubesim.node.kubelet.eviction import EvictionManager, Meters, refusal
+from kubesim.node.kubelet.eviction.manager import MONITORING_PERIOD_NS, EvictionHooks
+from kubesim.node.kubelet.eviction.observing import PodStats
+from kubesim.node.kubelet.eviction.ranking import has_local_limits
 from kubesim.node.kubelet.imagegc import ImageGCManager
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.lifecycle import Killer
+from kubesim.node.kubelet.nodestatus import NodeFacts, NodeStatusReporter, initial_node
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
 from kubesim.node.kubelet.pod_worker import PodWorker
 from kubesim.node.kubelet.prober import Asker, PodConnections, ProberContext
@@ -48,13 +47,11 @@ from kubesim.node.kubelet.registration import report_alive
 from kubesim.node.kubelet.status import Ending, is_ready, rejected
 from kubesim.node.kubelet.status_manager import StatusManager
 from kubesim.node.kubelet.volumes import VolumeHost
-from kubesim.sim import Sim, SimProcess
+from kubesim.node.kubelet.volumes.manager import LocalDisk
+from kubesim.sim import Event, Sim, SimProcess
 from kubesim.sim.distribution import Distribution
 from kubesim.sim.time import DAY
 from kubesim.wire.filetree import Directory
-
-KUBELET_VERSION = "v1.36.2"
-CONTAINERD_VERSION = "containerd://2.2.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +97,11 @@ class Kubelet:
         runtime: The runtime's RuntimeService.
         images: The runtime's ImageService.
         connections: The node's way to the pods on it.
+        meters: What it reads of its machine.
+        disk: Where the pods' own volumes are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a kubelet finds on its node
         self,
         sim: Sim,
         *,
@@ -111,17 +110,21 @@ class Kubelet:
         runtime: RuntimeService,
         images: ImageService,
         connections: PodConnections,
+        meters: Meters,
+        disk: LocalDisk,
     ) -> None:
         self._sim = sim
         self._client = client
         self._config = config
         self._images = images
+        self._runtime = runtime
+        self._meters = meters
+        self._disk = disk
         rng = sim.rng(f"kubelet/{config.node_name}")
         self._recorder = Recorder(sim, component=f"kubelet, {config.node_name}")
         self._workers: dict[str, PodWorker] = {}
         self._running_seen_ns: dict[str, int] = {}
         self._ready_seen_ns: dict[str, int] = {}
-        self._image_report_due = False
         self._failed_at_ns: int | None = None
         self._cut_off = False
         self._refused: dict[str, None] = {}
@@ -153,21 +156,12 @@ class Kubelet:
             probes=self._probe_context(asker),
             killer=Killer(sim, runtime=runtime, recorder=self._recorder, asker=asker),
             volume_host=self._volume_host(),
+            settings=config.settings,
         )
-        self._image_gc = ImageGCManager(
-            sim,
-            images=images,
-            config=config.settings,
-            capacity_bytes=_amount(config.capacity, "ephemeral-storage"),
-            in_use=lambda: frozenset(
-                status.image_ref
-                for uid in self._workers
-                for status in runtime.list_containers(uid)
-            ),
-            failed=lambda reason, message: self._recorder.warning(self.node(), reason, message),
-            removed=self._report_images_later,
-        )
+        self._image_gc = self._image_collector()
+        self._container_gc, self._eviction = self._collectors()
         self._allocations = self._allocation_manager()
+        self._reporter = self._status_reporter()
         self._registered = self.node()
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
@@ -197,11 +191,65 @@ class Kubelet:
             config=self._config.settings,
         )
 
+    def _image_collector(self) -> ImageGCManager:
+        return ImageGCManager(
+            self._sim,
+            images=self._images,
+            config=self._config.settings,
+            capacity_bytes=_amount(self._config.capacity, "ephemeral-storage"),
+            in_use=lambda: frozenset(
+                status.image_ref
+                for uid in self._workers
+                for status in self._runtime.list_containers(uid)
+            ),
+            failed=lambda reason, message: self._recorder.warning(self.node(), reason, message),
+            removed=self._report_later,
+        )
+
+    def _collectors(self) -> tuple[ContainerGC, EvictionManager]:
+        """What looks after dead containers, and after a node that runs out of something."""
+        rng = self._sim.rng(f"kubelet/{self._config.node_name}/eviction")
+        collector = ContainerGC(
+            self._sim, runtime=self._runtime, offset_ns=rng.uniform(0, CONTAINER_GC_PERIOD_NS)
+        )
+        manager = EvictionManager(
+            self._sim,
+            config=self._config.settings,
+            meters=self._meters,
+            offset_ns=rng.uniform(0, MONITORING_PERIOD_NS),
+            hooks=EvictionHooks(
+                active=lambda: [w.pod for w in self._workers.values() if not w.is_over],
+                stats=self._pod_stats,
+                evict=self._evict,
+                reclaim=self._reclaim,
+                said=lambda reason, message: self._recorder.warning(self.node(), reason, message),
+                changed=self._report_later,
+            ),
+        )
+        return collector, manager
+
+    def _status_reporter(self) -> NodeStatusReporter:
+        return NodeStatusReporter(
+            self._sim,
+            client=self._client,
+            node=self.node,
+            config=self._config.settings,
+            offset_ns=self._lease_offset_ns,
+            images=self._images,
+            recorder=self._recorder,
+            pressures=lambda: self._eviction.conditions,
+        )
+
+    def _report_later(self) -> None:
+        self._reporter.changed()
+
     def _volume_host(self) -> VolumeHost:
         return VolumeHost(
             self._client,
             persistent=self._config.persistent_volumes,
             host_paths=self._config.host_paths,
+            disk=self._disk,
+            written=lambda pod: self._eviction.storage_changed(pod, volume=True),
         )
 
     def _probe_context(self, asker: Asker) -> ProberContext:
@@ -216,30 +264,16 @@ class Kubelet:
     def node(self) -> Node:
         """The Node object with which the kubelet registers."""
         config = self._config
-        now_ns = self._sim.wall_ns
-        labels = config.labels.merge(
-            {
-                "kubernetes.io/hostname": config.node_name,
-                "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": "amd64",
-            }
+        facts = NodeFacts(
+            name=config.node_name,
+            ip=config.node_ip,
+            capacity=config.capacity,
+            allocatable=config.allocatable,
+            labels=config.labels,
+            taints=config.taints,
+            pod_cidr=config.pod_cidr,
         )
-        return Node(
-            metadata=ObjectMeta(name=config.node_name, labels=labels),
-            spec=NodeSpec(
-                pod_cidr=config.pod_cidr, pod_cidrs=(config.pod_cidr,), taints=config.taints
-            ),
-            status=NodeStatus(
-                capacity=config.capacity,
-                allocatable=config.allocatable,
-                conditions=_healthy_conditions(now_ns),
-                addresses=(
-                    NodeAddress(type="InternalIP", address=config.node_ip),
-                    NodeAddress(type="Hostname", address=config.node_name),
-                ),
-                node_info=_system_info(config.node_name),
-            ),
-        )
+        return initial_node(facts, wall_ns=self._sim.wall_ns, pressures=self._eviction.conditions)
 
     def last_lease_renewal_ns(self) -> int:
         """When the node's lease was last renewed: on its grid, until the node failed."""
@@ -276,7 +310,8 @@ class Kubelet:
     def power_off(self) -> None:
         """The node is gone: everything stops at once and nobody is told."""
         self._failed_at_ns = self._sim.now
-        self._image_gc.stop()
+        for part in (self._image_gc, self._container_gc, self._eviction, self._reporter):
+            part.stop()
         self._client.stop()
         for worker in self._workers.values():
             worker.power_off()
@@ -301,6 +336,10 @@ class Kubelet:
         if self._pleg.prime(pod.uid):
             self._running_seen_ns[pod.uid] = self._ready_seen_ns[pod.uid] = -1
         elif pod.metadata.deletion_timestamp is None:
+            pressed = refusal(pod, self._eviction.conditions)
+            if pressed is not None:
+                self._reject(pod, pressed)
+                return
             others = (w.resizer.reserved() for w in self._workers.values() if not w.is_over)
             refused = fits(pod, others, self._config.allocatable)
             if refused is not None:
@@ -310,18 +349,28 @@ class Kubelet:
                 # Somebody may have labelled the node since: only the API server knows.
                 self._sim.process(self._add_if_it_matches(pod))
                 return
+        self._admit(pod)
+
+    def _admit(self, pod: Pod) -> None:
+        if has_local_limits(pod):
+            self._runtime.watch_disk(
+                pod.uid, lambda: self._eviction.storage_changed(pod, volume=False)
+            )
         self._workers[pod.uid] = PodWorker(self._context, pod=pod, finished=self._finished)
+        self._eviction.pods_changed()
 
     def _add_if_it_matches(self, pod: Pod) -> SimProcess[None]:
         node = yield from self._client.get(Node, self._config.node_name)
         if not required_node_affinity_matches(pod.spec, node):
             self._reject(pod, MISMATCH)
         elif self._failed_at_ns is None and pod.uid not in self._workers:
-            self._workers[pod.uid] = PodWorker(self._context, pod=pod, finished=self._finished)
+            self._admit(pod)
 
     def _reject(self, pod: Pod, why: Ending) -> None:
         self._refused[pod.uid] = None
-        self._recorder.warning(pod, why.reason, why.message.removeprefix(REJECTED))
+        message = why.message.removeprefix(REJECTED)
+        self._recorder.warning(pod, why.reason, message)
+        why = replace(why, message=f"{REJECTED}{message}")
         self._context.statuses.report(pod, rejected(pod, why))
 
     def _relisted(self, pod_uid: str) -> None:
@@ -335,6 +384,39 @@ class Kubelet:
             started_ns = max(one.started_at or 0 for one in running if one is not None)
             self._phase_ended(worker.pod, "pleg", started_ns - self._sim.start_time_ns)
         worker.kick()
+        evicted = worker.evicted
+        self._container_gc.died(pod_uid, everything=evicted)
+        if evicted:
+            self._container_gc.evicted(worker.sandbox_id)
+
+    def _pod_stats(self, pod: Pod) -> PodStats | None:
+        """What a pod uses, as the eviction manager sees it."""
+        worker = self._workers[pod.uid]
+        memory_bytes = self._meters.memory_bytes(worker.cgroup)
+        if memory_bytes is None:
+            return None
+        memory: dict[str, int] = {}
+        for run in self._runtime.list_containers(pod.uid):
+            used = self._meters.memory_bytes(f"{worker.cgroup}/{run.name}-{run.attempt}")
+            if used is not None:
+                memory[run.name] = used
+        return PodStats(
+            memory_bytes=memory_bytes,
+            container_memory=memory,
+            container_disk=self._runtime.container_disk(pod.uid),
+            volumes=worker.volume_use(),
+        )
+
+    def _evict(self, pod: Pod, ending: Ending) -> Event:
+        self._recorder.warning(pod, ending.reason, ending.message)
+        gone = self._workers[pod.uid].evict(ending)
+        self._sim.when(gone, lambda _: self._pleg.changed(pod.uid))
+        return gone
+
+    def _reclaim(self) -> SimProcess[bool]:
+        ended = [uid for uid, worker in self._workers.items() if worker.is_over]
+        yield from self._container_gc.delete_all_unused(ended)
+        return (yield from self._image_gc.delete_unused())
 
     def _status_reported(self, pod: Pod, status: PodStatus) -> None:
         if status.phase in ("Succeeded", "Failed"):
@@ -351,7 +433,7 @@ class Kubelet:
         if seen_ns is not None and seen_ns >= 0 and is_ready(pod.status):
             self._phase_ended(pod, "status", seen_ns)
             self._ready_seen_ns[pod.uid] = -1  # once only
-        self._report_images_later()
+        self._report_later()
 
     def _phase_ended(self, pod: Pod, phase: str, began_ns: int) -> None:
         self._sim.emit(
@@ -386,75 +468,6 @@ class Kubelet:
         except NotFound:
             return None
 
-    def _report_images_later(self) -> None:
-        """Images appear in the node's status at the next update of it, every ten seconds."""
-        if self._image_report_due or self._failed_at_ns is not None:
-            return
-        self._image_report_due = True
-        period_ns = self._config.settings.node_status_update_frequency_ns
-        delay_ns = period_ns - (self._sim.now - self._lease_offset_ns) % period_ns
-        self._sim.call_in(delay_ns, self._start_image_report)
-
-    def _start_image_report(self) -> None:
-        self._sim.process(self._report_images())
-
-    def _report_images(self) -> SimProcess[None]:
-        self._image_report_due = False
-        if self._failed_at_ns is not None:
-            return
-        most = self._config.settings.node_status_max_images
-        listed = self._images.list_images()
-        images = tuple(
-            ContainerImage(names=image.repo_tags, size_bytes=image.size)
-            for image in (listed if most < 0 else listed[:most])
-        )
-        try:
-            yield from self._client.patch(
-                Node,
-                self._config.node_name,
-                lambda node: node.replace(status=node.status.replace(images=images)),
-                status=True,
-            )
-        except NotFound:
-            return
-
 
 def _amount(resources: FrozenMap[str, Quantity], name: str) -> int:
     return resources[name].value() if name in resources else 0
-
-
-def _healthy_conditions(now_ns: int) -> tuple[NodeCondition, ...]:
-    healthy: tuple[tuple[str, ConditionStatus, str, str], ...] = (
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory",
-         "kubelet has sufficient memory available"),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID",
-         "kubelet has sufficient PID available"),
-        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-    )  # fmt: skip
-    return tuple(
-        NodeCondition(
-            type=type_,
-            status=status,
-            reason=reason,
-            message=message,
-            last_heartbeat_time=now_ns,
-            last_transition_time=now_ns,
-        )
-        for type_, status, reason, message in healthy
-    )
-
-
-def _system_info(node_name: str) -> NodeSystemInfo:
-    return NodeSystemInfo(
-        machine_id=node_name,
-        system_uuid=node_name,
-        boot_id=node_name,
-        kernel_version="6.1.0-kubesim",
-        os_image="kubesim",
-        container_runtime_version=CONTAINERD_VERSION,
-        kubelet_version=KUBELET_VERSION,
-        kube_proxy_version="",
-        operating_system="linux",
-        architecture="amd64",
-    )

@@ -78,6 +78,7 @@ class PodWorker:
         self._sandbox_ready = False
         self._terminated = False
         self._ended = False
+        self._when_over: Event | None = None
         self._known = bool(context.runtime.list_containers(pod.uid))
         self._reported: PodStatus | None = None
         self._process = self._sim.process(self._run())
@@ -107,6 +108,40 @@ class PodWorker:
             self._ending = ending
             self._process.interrupt()
 
+    def evict(self, ending: Ending) -> Event:
+        """End the pod because the node needs what it has; what is going already goes sooner."""
+        if self._terminating or self._ending is not None:
+            self._stop_within(max(ending.grace_s or 0, MIN_GRACE_NS // SECOND) * SECOND)
+        self.end(ending)
+        return self.when_over()
+
+    def when_over(self) -> Event:
+        """Happens when nothing of the pod runs any more."""
+        if self._when_over is None:
+            self._when_over = self._sim.event()
+            if self.is_over:
+                self._when_over.succeed()
+        return self._when_over
+
+    @property
+    def evicted(self) -> bool:
+        """Whether the node has got rid of it."""
+        return self._terminated and self._ending is not None and self._ending.reason == "Evicted"
+
+    @property
+    def sandbox_id(self) -> str:
+        """Its sandbox; empty before it has one."""
+        return self._sandbox_id
+
+    @property
+    def cgroup(self) -> str:
+        """The path of its cgroup."""
+        return self._linux.cgroup_parent
+
+    def volume_use(self) -> dict[str, int]:
+        """Bytes in its volumes on the node's own disk, by name."""
+        return self._volumes.use()
+
     @property
     def is_over(self) -> bool:
         """Whether nothing of the pod runs or will."""
@@ -127,6 +162,8 @@ class PodWorker:
     def power_off(self) -> None:
         """The node is gone: stop in the middle of whatever it is."""
         self._over = True
+        self._tell_over()
+        self._volumes.tear_down(self.pod.uid)
         self._prober.stop()
         if self._living:
             self._process.interrupt()
@@ -206,6 +243,8 @@ class PodWorker:
         self._sandbox_ready = False
         yield from self._context.runtime.stop_pod_sandbox(self._sandbox_id)
         self._report()
+        self._volumes.tear_down(self.pod.uid)
+        self._tell_over()
         yield self._sim.event()  # until it is interrupted
 
     def _end(self, ending: Ending) -> SimProcess[None]:
@@ -220,7 +259,13 @@ class PodWorker:
         self._containers.waiting.clear()
         self._terminated = True
         self._show(self._status(self._context.runtime.list_containers(self.pod.uid)))
+        self._volumes.tear_down(self.pod.uid)
+        self._tell_over()
         yield self._sim.event()  # until it is interrupted
+
+    def _tell_over(self) -> None:
+        if self._when_over is not None and not self._when_over.triggered:
+            self._when_over.succeed()
 
     def _past_deadline(self) -> None:
         self._context.recorder.normal(self.pod, "DeadlineExceeded", DEADLINE_MESSAGE)
@@ -344,6 +389,7 @@ class PodWorker:
             return
         self._containers.waiting.clear()
         self._terminated = True
+        self._tell_over()
         last = self._status(context.runtime.list_containers(pod.uid))
         context.statuses.report(self.pod, last)
         yield from context.statuses.delete(self.pod)
@@ -353,9 +399,11 @@ class PodWorker:
 
     def _hurry(self) -> None:
         """The grace period became shorter while the containers were being stopped."""
+        self._stop_within(_grace_ns(self.pod))
+
+    def _stop_within(self, grace_ns: int) -> None:
         for status in self._running():
-            stop = self._context.runtime.stop_container(status.id, _grace_ns(self.pod))
-            self._sim.process(stop)
+            self._sim.process(self._context.runtime.stop_container(status.id, grace_ns))
 
     def _running(self) -> list[cri.ContainerStatus]:
         statuses = self._context.runtime.list_containers(self.pod.uid)

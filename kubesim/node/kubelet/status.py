@@ -73,11 +73,13 @@ class Ending:
         reason: The reason in its status, such as ``Evicted``.
         message: What people are told.
         grace_s: A grace period instead of the pod's own.
+        disruption: The reason of its condition DisruptionTarget; empty for no such condition.
     """
 
     reason: str
     message: str
     grace_s: int | None = None
+    disruption: str = ""
 
 
 def generate_pod_status(pod: Pod, seen: Observation) -> PodStatus:
@@ -258,7 +260,18 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
         get_pod_condition(pod.status, "PodScheduled") or _condition("PodScheduled", value=True),
     )
     wall_ns = seen.epoch_ns + seen.now_ns
-    return (*(_since(item, pod.status, wall_ns) for item in wanted), *seen.resizing)
+    all_of_them = (*_disruption(seen), *wanted)
+    since = (_since(condition, pod.status, wall_ns) for condition in all_of_them)
+    return (*since, *seen.resizing)
+
+
+def _disruption(seen: Observation) -> tuple[PodCondition, ...]:
+    """That the node has got rid of it; said when nothing of it runs any more."""
+    ending = seen.ending
+    if not seen.terminated or ending is None or not ending.disruption:
+        return ()
+    reason, message = ending.disruption, ending.message
+    return (_condition("DisruptionTarget", value=True, reason=reason, message=message),)
 
 
 def _gated(pod: Pod, ready: PodCondition) -> PodCondition:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from kubesim.node.machine.cfs import Cfs
 from kubesim.node.machine.entity import Entity
+from kubesim.node.machine.gauge import Gauge
 from kubesim.node.machine.resources import Resources
 from kubesim.sim import SimProcess
 
@@ -39,11 +40,12 @@ class Cgroup:
         resources: Its limits.
         lineage: Itself and everything above it, upwards.
         memory_bytes: What is charged to it and to everything below.
+        gauge: Who watches that, if somebody does.
         cpu: What the scheduler knows of it.
     """
 
-    __slots__ = ("_cfs", "children", "cpu", "lineage", "memory_bytes", "name", "parent",
-                 "resources")  # fmt: skip
+    __slots__ = ("_cfs", "children", "cpu", "gauge", "lineage", "memory_bytes", "name",
+                 "parent", "resources")  # fmt: skip
 
     def __init__(
         self, name: str, *, parent: Cgroup | None, resources: Resources, cfs: Cfs
@@ -54,6 +56,7 @@ class Cgroup:
         self.resources = resources
         self.lineage: tuple[Cgroup, ...] = (self, *(parent.lineage if parent else ()))
         self.memory_bytes = 0
+        self.gauge: Gauge | None = None
         self._cfs = cfs
         self.cpu: Entity = cfs.join(parent.cpu if parent else None, resources)
 

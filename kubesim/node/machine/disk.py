@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from kubesim.node.machine.cfs import Cfs
 from kubesim.node.machine.cgroup import Cgroup
+from kubesim.node.machine.gauge import Gauge
 from kubesim.node.machine.resources import Resources
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import SECOND
@@ -30,12 +31,16 @@ class Disk:
         sim: The run.
         bandwidth: Bytes a second for all together; 0 means that it takes no time.
         capacity_bytes: Its space; 0 means that it is never full.
+
+    Attributes:
+        gauge: How full it is.
     """
 
     def __init__(self, sim: Sim, *, bandwidth: int = 0, capacity_bytes: int = 0) -> None:
         self.bandwidth = bandwidth
         self.capacity_bytes = capacity_bytes
         self.peak_bytes = 0
+        self.gauge = Gauge(capacity_bytes)
         self._used = dict.fromkeys(FILESYSTEMS, 0)
         # Sharing a disk is sharing one core: equally, among those who want it.
         cfs = Cfs(sim, cpu_millis=1000)
@@ -81,8 +86,17 @@ class Disk:
             raise DiskFullError("no space left on device")
         self._used[filesystem] += size_bytes
         self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+        self.gauge.move(self.used_bytes)
+
+    def try_allocate(self, size_bytes: int, *, filesystem: str = "imagefs") -> bool:
+        """Take space if there is so much."""
+        if self.capacity_bytes and size_bytes > self.available_bytes:
+            return False
+        self.allocate(size_bytes, filesystem=filesystem)
+        return True
 
     def free(self, size_bytes: int, *, filesystem: str = "imagefs") -> None:
         """Give space back."""
         assert 0 <= size_bytes <= self._used[filesystem], (size_bytes, self._used)
         self._used[filesystem] -= size_bytes
+        self.gauge.move(self.used_bytes)

@@ -57,6 +57,10 @@ class Machine:
         self.memory = Memory(capacity_bytes=memory_bytes, root=self.root)
         self.disk = disk or Disk(sim)
 
+    def limit_pods(self, *, memory_bytes: int) -> None:
+        """All pods together may have so much memory (``enforceNodeAllocatable: [pods]``); 0: any."""
+        self.kubepods.update(replace(self.kubepods.resources, memory_limit_bytes=memory_bytes))
+
     @property
     def memory_bytes(self) -> int:
         """Physical memory."""

@@ -172,6 +172,8 @@ class Memory:
         self._by_component[process.component] += memory_bytes
         for cgroup in process.cgroup.ancestry():
             cgroup.memory_bytes += memory_bytes
+            if cgroup.gauge is not None:
+                cgroup.gauge.move(cgroup.memory_bytes)
 
     def _kill_one(self, cgroup: Cgroup, total_bytes: int) -> bool:
         """Kill the process with the most points in a cgroup; the youngest of equal ones."""

@@ -10,6 +10,8 @@ from kubesim.facts import LogWritten
 from kubesim.node.shim.task import TaskSpec
 from kubesim.sim import Sim
 
+RECORD_BYTES = len("2026-01-01T00:00:00.000000000Z stdout F \n")  # what CRI adds to each line
+
 
 class ContainerLog:
     """The log of one container."""
@@ -35,6 +37,7 @@ class ContainerLog:
 
     def _emit(self, stream: str, line: bytes) -> None:
         spec = self._spec
+        spec.layer.log(len(line) + RECORD_BYTES)
         self._sim.emit(
             LogWritten(
                 namespace=spec.namespace,

@@ -7,10 +7,10 @@ Departs: Pause and Checkpoint come with the rooms that need them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from kubesim.node.machine import Cgroup, Machine, Resources
+from kubesim.node.machine import Cgroup, Machine, Resources, WritableLayer
 from kubesim.sim import Event, Sim, SimProcess
 from kubesim.wire.filetree import Directory, File
 from kubesim.wire.http import Handler, Outlook
@@ -36,6 +36,7 @@ class TaskSpec:
         mounts: What is mounted, by absolute path.
         ports: Ports the manifest declares, for a program that does not say where it listens.
         annotations: Those of the pod that the runtime table hands on.
+        layer: What the container has on the disk.
     """
 
     namespace: str
@@ -56,6 +57,7 @@ class TaskSpec:
     ports: tuple[int, ...] = ()
     mounts: tuple[tuple[str, Directory | File], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    layer: WritableLayer = field(default_factory=WritableLayer, compare=False, repr=False)
 
     @property
     def scope(self) -> str:
@@ -66,6 +68,18 @@ class TaskSpec:
     def pod_cgroup(self) -> str:
         """The pod's cgroup."""
         return self.cgroup_parent or f"/kubepods/besteffort/pod{self.uid}"
+
+    def write(self, path: str, size_bytes: int) -> None:
+        """Write so many bytes at a path: into the volume that is mounted there, else into the layer."""
+        best, where = "", None
+        for mounted, content in self.mounts:
+            inside = path == mounted or path.startswith(mounted.rstrip("/") + "/")
+            if inside and len(mounted) >= len(best):
+                best, where = mounted, content
+        if where is None:
+            self.layer.write(size_bytes)
+        elif isinstance(where, Directory) and where.space is not None:
+            where.space.fill(size_bytes)
 
     def make_cgroup(self, machine: Machine) -> Cgroup:
         """The container's cgroup, with its limits."""

@@ -43,7 +43,7 @@ class HealthySpec(ScenarioModel):
 
 
 class GrowthSpec(ScenarioModel):
-    """Memory that a program takes and never gives back: so much each time."""
+    """Memory or disk that a program takes and never gives back: so much each time."""
 
     by: ScenarioQuantity
     every: Span = Field(gt=0)
@@ -65,6 +65,20 @@ class ConsumeSpec(ScenarioModel):
 
 def _queue_by_name(value: object) -> object:
     return {"queue": value} if isinstance(value, str) else value
+
+
+class DiskSpec(ScenarioModel):
+    """What a program writes to the disk and never deletes.
+
+    Attributes:
+        path: Where: in a volume that is mounted there, or in the container's own file system.
+        size: What it writes when it is up.
+        growth: What it adds with time.
+    """
+
+    path: str = Field(default="/tmp", pattern=r"^/")  # noqa: S108  # a path inside a container
+    size: ScenarioQuantity | None = None
+    growth: GrowthSpec | None = None
 
 
 class ProgramSpec(ScenarioModel):
@@ -89,6 +103,7 @@ class ProgramSpec(ScenarioModel):
             ``port`` says otherwise; ``spin`` is the Spin CLI, which fetches the application that its
             arguments name; ``node-installer`` brings a shim to its node, ``shim-downloader`` fetches it.
         consumes: The queue from which its workers take messages, each at ``service`` of CPU time.
+        disk: What it writes.
     """
 
     model: str = "default"
@@ -118,6 +133,7 @@ class ProgramSpec(ScenarioModel):
         ConsumeSpec | None,
         BeforeValidator(_queue_by_name, json_schema_input_type=ConsumeSpec | str | None),
     ] = None
+    disk: DiskSpec | None = None
 
 
 class SpinSpec(ScenarioModel):

@@ -21,27 +21,49 @@ UNSIMULATED = (
     "configMapAndSecretChangeDetectionStrategy", "containerLogMaxFiles", "containerLogMaxSize",
     "containerLogMaxWorkers", "containerLogMonitorInterval", "containerRuntimeEndpoint",
     "contentType", "cpuManagerPolicy", "cpuManagerPolicyOptions", "cpuManagerReconcilePeriod",
-    "crashLoopBackOff", "enableContentionProfiling", "enableControllerAttachDetach",
-    "enableDebugFlagsHandler", "enableDebuggingHandlers", "enableProfilingHandler", "enableServer",
-    "enableSystemLogHandler", "enableSystemLogQuery", "enforceNodeAllocatable", "eventBurst",
-    "eventRecordQPS", "evictionMinimumReclaim", "failCgroupV1", "failSwapOn", "featureGates",
-    "fileCheckFrequency", "hairpinMode", "healthzBindAddress", "healthzPort",
+    "enableContentionProfiling", "enableControllerAttachDetach", "enableDebugFlagsHandler",
+    "enableDebuggingHandlers", "enableProfilingHandler", "enableServer", "enableSystemLogHandler",
+    "enableSystemLogQuery", "eventBurst", "eventRecordQPS", "failCgroupV1", "failSwapOn",
+    "featureGates", "fileCheckFrequency", "hairpinMode", "healthzBindAddress", "healthzPort",
     "httpCheckFrequency", "imagePullCredentialsVerificationPolicy", "imageServiceEndpoint",
-    "iptablesDropBit", "iptablesMasqueradeBit", "kernelMemcgNotification", "kubeReservedCgroup",
-    "kubeletCgroups", "localStorageCapacityIsolation", "logging", "makeIPTablesUtilChains",
-    "maxOpenFiles", "memoryManagerPolicy", "memoryReservationPolicy", "memorySwap",
-    "memoryThrottlingFactor", "nodeStatusReportFrequency", "oomScoreAdj", "podCIDR",
-    "podLogsDir", "preloadedImagesVerificationAllowlist", "protectKernelDefaults", "providerID",
-    "qosReserved", "readOnlyPort", "registerNode", "registerWithTaints", "reservedMemory",
-    "reservedSystemCPUs", "resolvConf", "rotateCertificates", "runOnce", "runtimeRequestTimeout",
-    "seccompDefault", "serverTLSBootstrap", "showHiddenMetricsForVersion", "shutdownGracePeriod",
+    "iptablesDropBit", "iptablesMasqueradeBit", "kubeReservedCgroup", "kubeletCgroups",
+    "localStorageCapacityIsolation", "logging", "makeIPTablesUtilChains", "maxOpenFiles",
+    "memoryManagerPolicy", "memoryReservationPolicy", "memorySwap", "memoryThrottlingFactor",
+    "nodeStatusReportFrequency", "oomScoreAdj", "podCIDR", "podLogsDir",
+    "preloadedImagesVerificationAllowlist", "protectKernelDefaults", "providerID", "qosReserved",
+    "readOnlyPort", "registerNode", "registerWithTaints", "reservedMemory", "reservedSystemCPUs",
+    "resolvConf", "rotateCertificates", "runOnce", "runtimeRequestTimeout", "seccompDefault",
+    "serverTLSBootstrap", "showHiddenMetricsForVersion", "shutdownGracePeriod",
     "shutdownGracePeriodByPodPriority", "shutdownGracePeriodCriticalPods", "singleProcessOOMKill",
     "staticPodPath", "staticPodURL", "staticPodURLHeader", "streamingConnectionIdleTimeout",
     "syncFrequency", "systemCgroups", "systemReservedCgroup", "tlsCertFile", "tlsCipherSuites",
     "tlsCurvePreferences", "tlsMinVersion", "tlsPrivateKeyFile", "topologyManagerPolicy",
     "topologyManagerPolicyOptions", "topologyManagerScope", "tracing", "userNamespaces",
-    "volumePluginDir", "volumeStatsAggPeriod",
+    "volumePluginDir",
 )  # fmt: skip
+
+# Signals of which nothing is measured here, and containerfs, which upstream ignores too.
+UNMEASURED = (
+    "nodefs.inodesFree", "imagefs.inodesFree", "containerfs.available", "containerfs.inodesFree",
+    "pid.available",
+)  # fmt: skip
+THRESHOLD_FIELDS = (
+    ("eviction_hard", "evictionHard"),
+    ("eviction_soft", "evictionSoft"),
+    ("eviction_minimum_reclaim", "evictionMinimumReclaim"),
+)
+
+
+class CrashLoopSettings(ScenarioModel):
+    """``crashLoopBackOff``.
+
+    Attributes:
+        max_container_restart_period: The longest back-off; by default 300 s.
+    """
+
+    max_container_restart_period: Span = Field(
+        default=300_000_000_000, ge=1_000_000_000, le=300_000_000_000
+    )
 
 
 class SimulatedKubelet(ScenarioModel):
@@ -70,6 +92,7 @@ class SimulatedKubelet(ScenarioModel):
     eviction_soft: dict[str, str] = Field(default_factory=dict)
     eviction_soft_grace_period: dict[str, Span] = Field(default_factory=dict)
     eviction_max_pod_grace_period: int = Field(default=0, ge=0)
+    eviction_minimum_reclaim: dict[str, str] = Field(default_factory=dict)
     eviction_pressure_transition_period: Span = 300_000_000_000
     image_gc_high_threshold_percent: int = Field(
         default=85, ge=0, le=100, alias="imageGCHighThresholdPercent"
@@ -82,6 +105,12 @@ class SimulatedKubelet(ScenarioModel):
     node_status_update_frequency: Span = Field(default=10_000_000_000, gt=0)
     node_status_max_images: int = Field(default=50, ge=-1)
     node_lease_duration_seconds: int = Field(default=40, gt=0)
+    enforce_node_allocatable: tuple[
+        Literal["none", "pods", "system-reserved", "kube-reserved"], ...
+    ] = ("pods",)
+    kernel_memcg_notification: bool = False
+    volume_stats_agg_period: Span = 60_000_000_000
+    crash_loop_back_off: CrashLoopSettings = CrashLoopSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -103,6 +132,10 @@ class SimulatedKubelet(ScenarioModel):
                 if signal not in SIGNALS:
                     raise ValueError(f'unknown eviction signal "{signal}": {", ".join(SIGNALS)}')
                 Threshold.parse(text)
+        for signal, text in self.eviction_minimum_reclaim.items():
+            if signal not in SIGNALS:
+                raise ValueError(f'unknown eviction signal "{signal}": {", ".join(SIGNALS)}')
+            Threshold.parse(text, zero=True)
         missing = [s for s in self.eviction_soft if s not in self.eviction_soft_grace_period]
         if missing:
             raise ValueError(f"evictionSoft {missing[0]} needs an evictionSoftGracePeriod")
@@ -111,7 +144,18 @@ class SimulatedKubelet(ScenarioModel):
     def unsimulated(self) -> list[str]:
         """The fields that were given and make no difference."""
         given = self.model_fields_set
-        return [name for name in UNSIMULATED if name in given]
+        found = [name for name in UNSIMULATED if name in given]
+        for field, name in THRESHOLD_FIELDS:
+            signals = getattr(self, field) or {}
+            found += [f"{name} {signal}" for signal in signals if signal in UNMEASURED]
+        if self.pod_pids_limit != -1:
+            found.append("podPidsLimit")
+        found += [
+            f"enforceNodeAllocatable {what}"
+            for what in self.enforce_node_allocatable
+            if what.endswith("-reserved")
+        ]
+        return found
 
 
 if TYPE_CHECKING:

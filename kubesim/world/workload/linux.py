@@ -60,6 +60,7 @@ class LinuxProcessHooks:
         call: Asks another Service; gives whether it answered well. ``None``: nobody ever does.
         queue: Where its messages come from, if it consumes any.
         pod: Who it is to the queue.
+        write: Writes so many bytes at a path.
     """
 
     log: Callable[[bytes], None]
@@ -69,6 +70,7 @@ class LinuxProcessHooks:
     call: Callable[[ServiceCall], SimProcess[bool]] | None = None
     queue: Queue | None = None
     pod: str = ""
+    write: Callable[[str, int], None] | None = None
 
 
 class LinuxProcess:
@@ -120,6 +122,10 @@ class LinuxProcess:
         if program.growth_every_ns:
             self._sim.call_in(program.growth_every_ns, self._grow)
         self._start_consumers()
+        if program.disk.size_bytes:
+            self._write(program.disk.size_bytes)
+        if program.disk.growth_every_ns:
+            self._sim.call_in(program.disk.growth_every_ns, self._write_more)
         if program.run_time is None:
             return
         yield self._sim.timeout(program.run_time.draw(self._life_rng))
@@ -278,6 +284,16 @@ class LinuxProcess:
         if self._alive:
             self._hooks.memory.allocate(self._program.growth_bytes)
             self._sim.call_in(self._program.growth_every_ns, self._grow)
+
+    def _write_more(self) -> None:
+        if self._alive:
+            disk = self._program.disk
+            self._write(disk.growth_bytes)
+            self._sim.call_in(disk.growth_every_ns, self._write_more)
+
+    def _write(self, size_bytes: int) -> None:
+        if self._hooks.write is not None:
+            self._hooks.write(self._program.disk.path, size_bytes)
 
     def _end(self, exit_code: int) -> None:
         self.stop()

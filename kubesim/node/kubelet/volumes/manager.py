@@ -8,11 +8,28 @@ allows one node is on one only (the scheduler does).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
-from kubesim.api.corev1 import ConfigMap, PersistentVolumeClaim, Secret
+from kubesim.api.corev1 import ConfigMap, PersistentVolumeClaim, Pod, Secret
 from kubesim.controlplane.client import Client, NotFound
 from kubesim.sim import SimProcess
-from kubesim.wire.filetree import Directory
+from kubesim.wire.filetree import Directory, Space
+
+NODEFS = "nodefs"
+
+
+class LocalDisk(Protocol):
+    """The disk under the node's own volumes."""
+
+    def try_allocate(self, size_bytes: int, *, filesystem: str) -> bool:
+        """Take space if there is so much."""
+        ...
+
+    def free(self, size_bytes: int, *, filesystem: str) -> None:
+        """Give it back."""
+        ...
+
 
 Listener = Callable[[type[ConfigMap | Secret], str], None]
 
@@ -24,6 +41,8 @@ class VolumeHost:
         client: The kubelet's connection, for claims and for news.
         persistent: The volumes that outlive nodes, by name; whoever asks first makes one.
         host_paths: The node's own directories, which outlive a boot.
+        disk: Where a pod's own volumes are.
+        written: Is told of pods that wrote into such a volume.
     """
 
     def __init__(
@@ -32,8 +51,12 @@ class VolumeHost:
         *,
         persistent: dict[str, Directory],
         host_paths: dict[str, Directory],
+        disk: LocalDisk,
+        written: Callable[[Pod], None],
     ) -> None:
         self._client = client
+        self._disk = disk
+        self._written = written
         self._persistent = persistent
         self._host_paths = host_paths
         self._listeners: dict[str, Listener] = {}
@@ -45,6 +68,27 @@ class VolumeHost:
         if found is None:
             found = self._host_paths[path] = Directory.writable(f"host{path}")
         return found
+
+    def own(self, pod: Pod, space: Space) -> None:
+        """What is written to a pod's own volume takes room on the node's disk from now on."""
+        space.changed = partial(self._charge, pod, space)
+
+    def release(self, space: Space) -> None:
+        """Such a volume is gone."""
+        space.changed = None
+        self._disk.free(space.charged_bytes, filesystem=NODEFS)
+        space.charged_bytes = 0
+
+    def _charge(self, pod: Pod, space: Space) -> None:
+        """Take what there is more; where there is no room, that much was not written."""
+        more = space.used_bytes + space.filled_bytes - space.charged_bytes
+        if more < 0:
+            self._disk.free(-more, filesystem=NODEFS)
+        elif not self._disk.try_allocate(more, filesystem=NODEFS):
+            space.filled_bytes = max(0, space.filled_bytes - more)
+            return
+        space.charged_bytes += more
+        self._written(pod)
 
     def persistent(self, name: str) -> Directory:
         """A persistent volume's contents."""

@@ -7,7 +7,7 @@ next periodic sync. What was mounted with a subPath stays as it was.
 Mirrors: pkg/kubelet/volumemanager/volume_manager.go (WaitForAttachAndMount, two minutes and three
 seconds), pkg/util/goroutinemap/exponentialbackoff, pkg/kubelet/kubelet_pods.go (makeMounts), the
 periodic sync of pkg/kubelet/pod_workers.go; messages as there.
-Departs: a hostPath has no type checks; sizeLimit and medium of an emptyDir are not enforced; other
+Departs: a hostPath has no type checks; an emptyDir of medium Memory takes no memory; other
 kinds of volumes are empty directories that can be written; labels in a downward API volume are those
 of the pod's start.
 """
@@ -54,6 +54,7 @@ class PodVolumes:
         self._rng = rng
         self._fetch = fetch
         self._mounted: dict[str, Directory] = {}
+        self._own: set[str] = set()  # those that are on the node's own disk and go with the pod
         self._update_due = False
         self._gone = False
 
@@ -106,7 +107,18 @@ class PodVolumes:
         """The pod is gone; what was its own goes with it."""
         self._gone = True
         self._host.forget(pod_uid)
+        for volume in self._mounted.values():
+            if volume.space is not None and volume.space.charged_bytes:
+                self._host.release(volume.space)
         self._mounted.clear()
+
+    def use(self) -> dict[str, int]:
+        """Bytes in the volumes that are on the node's own disk and go with the pod, by name."""
+        return {
+            name: volume.space.used_bytes + volume.space.filled_bytes
+            for name, volume in self._mounted.items()
+            if name in self._own and volume.space is not None
+        }
 
     def _content(self, name: str, sub_path: str) -> Directory | File:
         volume = self._mounted[name]
@@ -137,7 +149,11 @@ class PodVolumes:
             made = Directory(mounted=True)
             made.become((yield from self._filled(pod, volume, around)))
             return made
-        return Directory.writable(f"{pod.uid}/{volume.name}")
+        made = Directory.writable(f"{pod.uid}/{volume.name}")
+        if made.space is not None and (volume.empty_dir is None or not volume.empty_dir.medium):
+            self._own.add(volume.name)
+            self._host.own(pod, made.space)
+        return made
 
     def _claimed(self, pod: Pod, name: str) -> SimProcess[Directory]:
         key = f"{pod.namespace}/{name}"
