@@ -182,7 +182,7 @@ class RuncTask:
                 pod=f"{self.spec.namespace}/{self.spec.pod}",
                 cgroup=self.cgroup,
                 memory=self._memory,
-                write=self._spec.write,
+                write=self.spec.write,
             ),
         )
         self._memory.allocate(self.program.memory_bytes)
