@@ -307,6 +307,14 @@ SCHEME = KUBERNETES.extended(
             ),
         ),
         Resource(
+            "nfd.k8s-sigs.io/v1alpha1",
+            "NodeFeatureRule",
+            "nodefeaturerules",
+            "kubesim.api.nfdv1alpha1",
+            namespaced=False,
+            short_names=("nfr",),
+        ),
+        Resource(
             "karpenter.sh/v1",
             "NodePool",
             "nodepools",

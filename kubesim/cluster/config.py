@@ -137,6 +137,7 @@ class ClusterConfig:
         spinkube: Whether SpinKube is installed.
         keda: KEDA's flags; ``None`` where it is not installed.
         http_add_on: The settings of KEDA's HTTP add-on; ``None`` where it is not installed.
+        node_feature_discovery: Whether Node Feature Discovery is installed.
         redis_stores: Whether some application's runtime configuration may name a Redis server.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
@@ -167,6 +168,7 @@ class ClusterConfig:
     http_add_on: HttpAddOnConfig | None = None
     shim_installers: bool = False
     redis_stores: bool = False
+    node_feature_discovery: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
     horizontal_pod_autoscaler: HPAConfig = field(default_factory=HPAConfig)

@@ -27,6 +27,7 @@ from kubesim.cluster.node import NodeAssembly, World
 from kubesim.cluster.requests import Requests
 from kubesim.cluster.spinkube import (
     SPIN_OPERATOR_LIMITS,
+    start_feature_discovery,
     start_shim_installers,
     start_spin_operator,
 )
@@ -357,6 +358,9 @@ class Simulation:
             self._operators = start_spin_operator(self.sim, client=client)
         if self.config.shim_installers:
             self._operators += start_shim_installers(self.sim, client=self._client)
+        if self.config.node_feature_discovery:
+            client = self._client("node-feature-discovery", SPIN_OPERATOR_LIMITS)
+            self._operators += start_feature_discovery(self.sim, client=client)
 
     def _start_nodes(self) -> None:
         config = self.config

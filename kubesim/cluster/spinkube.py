@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kubesim.controlplane.client import Client, Controller
 from kubesim.controlplane.spin import (
     KwasmController,
+    NodeFeatureController,
     ShimController,
     ShimJobController,
     SpinAppController,
@@ -41,3 +42,8 @@ def start_shim_installers(
         ShimController(sim, client=manager),
         ShimJobController(sim, client=manager),
     )
+
+
+def start_feature_discovery(sim: Sim, *, client: Client) -> tuple[Controller, ...]:
+    """Node Feature Discovery."""
+    return (NodeFeatureController(sim, client=client),)

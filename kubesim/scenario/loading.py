@@ -23,6 +23,7 @@ from kubesim.api.kedahttpv1beta1 import InterceptorRoute
 from kubesim.api.kedav1alpha1 import ScaledJob, ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.model import unsimulated_fields
+from kubesim.api.nfdv1alpha1 import NodeFeatureRule
 from kubesim.api.scheme import SCHEME
 from kubesim.api.spinv1alpha1 import SpinApp, SpinAppExecutor
 from kubesim.calibration import Preset, load_preset
@@ -131,6 +132,9 @@ class LoadedScenario:
             spinkube=self.has_spinkube,
             keda=keda_config(spec) if self.has_keda else None,
             http_add_on=http_add_on_config(spec) if self.has_http_add_on else None,
+            node_feature_discovery=any(
+                isinstance(manifest.obj, NodeFeatureRule) for manifest in self.applied
+            ),
             redis_stores=any(may_use_redis(manifest.obj) for manifest in self.applied),
             shim_installers=any(installs_shims(manifest.obj) for manifest in self.applied),
         )

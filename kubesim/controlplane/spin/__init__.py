@@ -9,6 +9,7 @@ from kubesim.controlplane.spin.installers import (
     ShimController,
     ShimJobController,
 )
+from kubesim.controlplane.spin.nodefeatures import NodeFeatureController
 from kubesim.controlplane.spin.spinapp import SpinAppController
 from kubesim.controlplane.spin.spinappexecutor import SpinAppExecutorController
 from kubesim.controlplane.spin.webhooks import SPIN_WEBHOOKS
@@ -16,6 +17,7 @@ from kubesim.controlplane.spin.webhooks import SPIN_WEBHOOKS
 __all__ = [
     "SPIN_WEBHOOKS",
     "KwasmController",
+    "NodeFeatureController",
     "ShimController",
     "ShimJobController",
     "SpinAppController",
