@@ -9,6 +9,8 @@ from kubesim.api.corev1 import Taint
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
 from kubesim.calibration import Preset
+from kubesim.cluster.controllermanager import DEFAULT as DEFAULT_CONTROLLER_MANAGER
+from kubesim.cluster.controllermanager import ControllerManagerConfig
 from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.autoscaler.clusterautoscaler import (
     Options as ClusterAutoscalerOptions,
@@ -142,6 +144,7 @@ class ClusterConfig:
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
+        controller_manager: Flags of kube-controller-manager.
         horizontal_pod_autoscaler: Its flags of kube-controller-manager.
         metrics_server: Whether metrics-server works from the beginning: something will ask it.
         cluster_autoscaler: Flags of the Cluster Autoscaler; ``None`` where it does not run.
@@ -171,6 +174,7 @@ class ClusterConfig:
     node_feature_discovery: bool = False
     scheduler: SchedulerSetup = field(default_factory=SchedulerSetup)
     pools: tuple[PoolConfig, ...] = ()
+    controller_manager: ControllerManagerConfig = DEFAULT_CONTROLLER_MANAGER
     horizontal_pod_autoscaler: HPAConfig = field(default_factory=HPAConfig)
     metrics_server: bool = False
     cluster_autoscaler: ClusterAutoscalerOptions | None = None

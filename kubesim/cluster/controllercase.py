@@ -14,8 +14,13 @@ from __future__ import annotations
 from kubesim.api.corev1 import Namespace
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.cluster.autoscalers import NO_LIMITS
-from kubesim.cluster.controllermanager import ControllerManager
-from kubesim.cluster.simulation import INITIAL_NAMESPACES, KCM_LIMITS, SCHEDULER_LIMITS
+from kubesim.cluster.controllermanager import (
+    KCM_LIMITS,
+    ControllerManager,
+    ControllerManagerConfig,
+)
+from kubesim.cluster.plugins import SCHEDULER_LIMITS
+from kubesim.cluster.simulation import INITIAL_NAMESPACES
 from kubesim.controlplane.apiserver.admission.priority import SYSTEM_PRIORITY_CLASSES
 from kubesim.controlplane.apiserver.server import APIServer
 from kubesim.controlplane.client import Client, ClientConfig
@@ -61,7 +66,7 @@ class ControllerCase:
         ControllerManager(
             self.sim,
             client=lambda name: self._controller_client(name, informers),
-            without=WITHOUT,
+            config=ControllerManagerConfig(without=WITHOUT),
         )
         Scheduler(
             self.sim,

@@ -30,12 +30,22 @@ WASM_POINTS = ("pre_filter", "filter", "pre_score", "score", "reserve", "permit"
 GUEST_URL = "guestURL"
 
 
+SCHEDULER_LIMITS = (50.0, 100)  # clientConnection.qps, clientConnection.burst
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerSetup:
     """A scheduler's configuration and the plugins that it can name."""
 
     config: KubeSchedulerConfiguration = field(default_factory=KubeSchedulerConfiguration)
     registry: Mapping[str, PluginFactory] = field(default_factory=lambda: DEFAULT_REGISTRY)
+
+    @property
+    def limits(self) -> tuple[float, int]:
+        """Requests a second and burst of the scheduler's client; a negative rate is none."""
+        connection = self.config.client_connection
+        qps = float(connection.get("qps", 0)) or SCHEDULER_LIMITS[0]
+        return max(qps, 0.0), int(connection.get("burst", 0)) or SCHEDULER_LIMITS[1]
 
     def check(self) -> None:
         """Make all plugins once, to see whether they can be made.

@@ -16,7 +16,7 @@ from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.cluster.autoscalers import NO_LIMITS, Autoscalers
 from kubesim.cluster.config import ClusterConfig, NodeConfig
-from kubesim.cluster.controllermanager import ControllerManager
+from kubesim.cluster.controllermanager import KCM_LIMITS, ControllerManager
 from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions
 from kubesim.cluster.engine import new_runner, shared_engine
 from kubesim.cluster.fleet import Fleet
@@ -65,8 +65,6 @@ CURL_HEADERS = (("User-Agent", "curl/8.14.1"), ("Accept", "*/*"))
 INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 # Client-side limits of the real components: requests a second and burst.
-KCM_LIMITS = (20.0, 30)
-SCHEDULER_LIMITS = (50.0, 100)
 HTTP_ADD_ON_LIMITS = (20.0, 30)  # controller-runtime's defaults
 
 
@@ -338,13 +336,16 @@ class Simulation:
 
         def client(controller: str) -> Client:
             # Each controller of the real manager has a client, and so a rate limit, of its own.
-            return self._client(f"kcm/{controller}", KCM_LIMITS, informers=informers)
+            limits = self.config.controller_manager.limits
+            return self._client(f"kcm/{controller}", limits, informers=informers)
 
-        self._controllers = ControllerManager(sim, client=client)
+        self._controllers = ControllerManager(
+            sim, client=client, config=self.config.controller_manager
+        )
         self._controller_client = client
         self._scheduler = Scheduler(
             sim,
-            client=self._client("kube-scheduler", SCHEDULER_LIMITS),
+            client=self._client("kube-scheduler", self.config.scheduler.limits),
             config=self.config.scheduler.config,
             registry=self.config.scheduler.registry,
             timings=SchedulerTimings(cycle=self.config.preset.scheduler.cycle.distribution),

@@ -7,6 +7,7 @@ from typing import Any
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.kedav1alpha1 import RESOURCE_TRIGGERS, ScaledObject
 from kubesim.api.metav1 import KubeObject
+from kubesim.cluster.controllermanager import ControllerManagerConfig
 from kubesim.controlplane.autoscaling.hpa import HPAConfig, HPAFeatures
 from kubesim.scenario.format.controllermanager import ControllerManagerFlags
 
@@ -23,6 +24,10 @@ _GATES = {
     "HPAConfigurableTolerance": "configurable_tolerance",
     "PodLevelResources": "pod_level_resources",
 }
+
+
+_NO_QPS, _NO_BURST = 5.0, 10
+"""What client-go takes for 0."""
 
 
 def asks_for_usage(obj: KubeObject) -> bool:
@@ -46,3 +51,43 @@ def autoscaler_config(flags: ControllerManagerFlags | None) -> HPAConfig:
     }
     features = {_GATES[name]: value for name, value in flags.gates().items()}
     return HPAConfig(**given, features=HPAFeatures(**features))
+
+
+def manager_config(flags: ControllerManagerFlags | None) -> ControllerManagerConfig:
+    """The settings of the manager and of its controllers."""
+    if flags is None:
+        return ControllerManagerConfig()
+    names = (
+        "node_monitor_period", "node_monitor_grace_period", "terminated_pod_gc_threshold",
+        "kube_api_qps", "kube_api_burst",
+    )  # fmt: skip
+    given: dict[str, Any] = {
+        f"{name}_ns" if name.startswith("node_monitor") else name: value
+        for name in names
+        if (value := getattr(flags, name)) is not None
+    }
+    if given.get("kube_api_qps") is not None:
+        given["kube_api_qps"] = max(given["kube_api_qps"] or _NO_QPS, 0.0)  # below 0: no limit
+    if given.get("kube_api_burst") == 0:
+        given["kube_api_burst"] = _NO_BURST
+    workers = {
+        controller: value
+        for flag, controller in _WORKERS.items()
+        if (value := getattr(flags, f"concurrent_{flag}_syncs")) is not None
+    }
+    return ControllerManagerConfig(**given, workers=workers)
+
+
+_WORKERS = {
+    "deployment": "deployment-controller",
+    "replicaset": "replicaset-controller",
+    "statefulset": "statefulset-controller",
+    "daemonset": "daemonset-controller",
+    "job": "job-controller",
+    "cron_job": "cronjob-controller",
+    "service_endpoint": "endpointslice-controller",
+    "gc": "generic-garbage-collector",
+    "resource_quota": "resourcequota-controller",
+    "namespace": "namespace-controller",
+    "ttl_after_finished": "ttl-after-finished-controller",
+}

@@ -47,7 +47,7 @@ from kubesim.scenario.autoscaling import (
     keda_config,
 )
 from kubesim.scenario.callgraph import cycle_problems
-from kubesim.scenario.controllermanager import asks_for_usage, autoscaler_config
+from kubesim.scenario.controllermanager import asks_for_usage, autoscaler_config, manager_config
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
@@ -116,6 +116,7 @@ class LoadedScenario:
             nodes=nodes_of(pools),
             pools=pools,
             karpenter=karpenter_config(spec, self.preset) if self.has_karpenter else None,
+            controller_manager=manager_config(spec.kube_controller_manager),
             horizontal_pod_autoscaler=autoscaler_config(spec.kube_controller_manager),
             metrics_server=any(asks_for_usage(manifest.obj) for manifest in self.applied),
             cluster_autoscaler=cluster_autoscaler_options(spec),

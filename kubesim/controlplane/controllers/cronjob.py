@@ -53,8 +53,8 @@ class Missed(NamedTuple):
 class CronJobController(Controller):
     """Creates Jobs when they are due, and deletes old ones."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="cronjob-controller", client=client)
         self._cron_jobs = client.informer(CronJob)

@@ -63,8 +63,8 @@ class _Backoff(NamedTuple):
 class DaemonSetController(Controller):
     """Reconciles DaemonSets."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="daemonset-controller", client=client)
         self._pod_control = PodControl(sim, client=client, recorder=self._recorder)

@@ -42,8 +42,8 @@ WORKERS = 5  # --concurrent-deployment-syncs
 class DeploymentController(Controller):
     """Reconciles Deployments."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="deployment-controller", client=client)
         self._deployments = client.informer(Deployment)

@@ -65,8 +65,8 @@ class Expected(NamedTuple):
 class DisruptionController(Controller):
     """Keeps the status of PodDisruptionBudgets."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="controllermanager", client=client)
         self._budgets = client.informer(PodDisruptionBudget)

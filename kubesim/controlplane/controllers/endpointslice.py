@@ -45,8 +45,8 @@ class StaleCacheError(StatusError):
 class EndpointSliceController(Controller):
     """Reconciles the slices of Services."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS, retry_delay_ns=RETRY_DELAY_NS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers, retry_delay_ns=RETRY_DELAY_NS)
         self._client = client
         self._written: dict[str, dict[str, int]] = {}  # by Service: the revisions of its slices
         self._services = client.informer(Service)

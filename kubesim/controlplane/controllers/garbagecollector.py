@@ -53,8 +53,8 @@ class Owners(NamedTuple):
 class GarbageCollector(Controller):
     """Deletes what no owner holds any more; its keys are the UIDs of objects."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._nodes: dict[str, Node] = {}
         self._absent: dict[str, None] = {}

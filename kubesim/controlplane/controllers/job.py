@@ -45,8 +45,8 @@ LONGEST_INDEXED_PREFIX = 58  # names.MaxGeneratedNameLength
 class JobController(Controller):
     """Reconciles Jobs."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS, retry_delay_ns=RETRY_DELAY_NS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers, retry_delay_ns=RETRY_DELAY_NS)
         self._client = client
         self._recorder = Recorder(sim, component="job-controller", client=client)
         self._pod_control = PodControl(sim, client=client, recorder=self._recorder)

@@ -47,8 +47,8 @@ class Remaining(NamedTuple):
 class NamespaceController(Controller):
     """Deletes the content of namespaces that are being deleted."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._namespaces = client.informer(Namespace)
         self._namespaces.add_handler(self._namespace_changed)

@@ -24,8 +24,8 @@ from kubesim.controlplane.controllers.indexes import BY_NODE, node_names
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import SECOND
 
-MONITOR_PERIOD_NS = 5 * SECOND
-MONITOR_GRACE_PERIOD_NS = 50 * SECOND
+MONITOR_PERIOD_NS = 5 * SECOND  # --node-monitor-period
+MONITOR_GRACE_PERIOD_NS = 50 * SECOND  # --node-monitor-grace-period
 TAINT_NOT_READY = "node.kubernetes.io/not-ready"
 TAINT_UNREACHABLE = "node.kubernetes.io/unreachable"
 TAINTS = (TAINT_NOT_READY, TAINT_UNREACHABLE)
@@ -40,8 +40,16 @@ PRESSURE_TAINTS = {
 class NodeLifecycleController:
     """Marks silent nodes and the pods on them."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        monitor_period_ns: int = MONITOR_PERIOD_NS,
+        monitor_grace_period_ns: int = MONITOR_GRACE_PERIOD_NS,
+    ) -> None:
         self._sim = sim
+        self._period_ns, self._grace_ns = monitor_period_ns, monitor_grace_period_ns
         self._client = client
         self._recorder = Recorder(sim, component="node-controller")
         self._silences: dict[str, int] = {}  # a silence that is over has another number
@@ -52,10 +60,10 @@ class NodeLifecycleController:
 
     def node_silent(self, node_name: str, *, last_renewal_ns: int) -> None:
         """A node will renew its lease no more; it did so last at ``last_renewal_ns``."""
-        seen_ns = -(-last_renewal_ns // MONITOR_PERIOD_NS) * MONITOR_PERIOD_NS
+        seen_ns = -(-last_renewal_ns // self._period_ns) * self._period_ns
         # A period begins when the look before has ended, so ten of them are a little more than the
         # grace period, and the tenth look after the one that saw the renewal is the one that acts.
-        noticed_ns = seen_ns + MONITOR_GRACE_PERIOD_NS
+        noticed_ns = seen_ns + -(-self._grace_ns // self._period_ns) * self._period_ns
         silence = self._silences[node_name] = self._silences.get(node_name, 0) + 1
         delay_ns = max(0, noticed_ns - self._sim.now)
         self._sim.call_in(delay_ns, self._start_marking, node_name, silence)

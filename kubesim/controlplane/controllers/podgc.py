@@ -124,7 +124,7 @@ class PodGCController(Controller):
             self._over[new.key] = None
         node_name = new.spec.node_name
         orphaned = bool(node_name) and self._nodes.get(node_name or "") is None
-        if orphaned or self._is_stuck(new) or len(self._over) > self._threshold:
+        if orphaned or self._is_stuck(new) or 0 < self._threshold < len(self._over):
             self._plan_look()
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:

@@ -53,8 +53,8 @@ REPLICA_FAILURE = "ReplicaFailure"
 class ReplicaSetController(Controller):
     """Reconciles ReplicaSets."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="replicaset-controller", client=client)
         self._expectations = Expectations()

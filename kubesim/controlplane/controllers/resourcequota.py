@@ -25,8 +25,8 @@ NOT_COUNTED = frozenset({"Binding", "Event"})
 class ResourceQuotaController(Controller):
     """Keeps the status of ResourceQuotas."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._quotas = client.informer(ResourceQuota)
         self._quotas.add_handler(self._quota_changed)

@@ -34,8 +34,8 @@ WORKERS = 5  # --concurrent-statefulset-syncs
 class StatefulSetController(Controller):
     """Reconciles StatefulSets."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._recorder = Recorder(sim, component="statefulset-controller", client=client)
         self._wanted_since_ns: dict[str, int] = {}

@@ -18,8 +18,8 @@ WORKERS = 5  # --concurrent-ttl-after-finished-syncs
 class TTLAfterFinishedController(Controller):
     """Deletes finished Jobs, and their pods with them."""
 
-    def __init__(self, sim: Sim, *, client: Client) -> None:
-        super().__init__(sim, workers=WORKERS)
+    def __init__(self, sim: Sim, *, client: Client, workers: int = WORKERS) -> None:
+        super().__init__(sim, workers=workers)
         self._client = client
         self._jobs = client.informer(Job)
         self._jobs.add_handler(self._job_changed)

@@ -1,4 +1,4 @@
-"""kube-controller-manager's flags, by their names; those of the HorizontalPodAutoscaler."""
+"""kube-controller-manager's flags, by their names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class ControllerManagerFlags(BaseModel):
     """Flags of kube-controller-manager; what is left out has the real one's default.
 
     Attributes:
+        kube_api_qps: For each controller's client; below 0 for no limit.
         feature_gates: ``NAME=true,NAME=false``, as the flag is written.
     """
 
@@ -36,6 +37,22 @@ class ControllerManagerFlags(BaseModel):
     horizontal_pod_autoscaler_cpu_initialization_period: Span | None = None
     horizontal_pod_autoscaler_initial_readiness_delay: Span | None = None
     concurrent_horizontal_pod_autoscaler_syncs: int | None = Field(default=None, gt=0)
+    kube_api_qps: float | None = None
+    kube_api_burst: int | None = Field(default=None, ge=0)
+    node_monitor_period: Span | None = Field(default=None, gt=0)
+    node_monitor_grace_period: Span | None = Field(default=None, gt=0)
+    terminated_pod_gc_threshold: int | None = None
+    concurrent_deployment_syncs: int | None = Field(default=None, gt=0)
+    concurrent_replicaset_syncs: int | None = Field(default=None, gt=0)
+    concurrent_statefulset_syncs: int | None = Field(default=None, gt=0)
+    concurrent_daemonset_syncs: int | None = Field(default=None, gt=0)
+    concurrent_job_syncs: int | None = Field(default=None, gt=0)
+    concurrent_cron_job_syncs: int | None = Field(default=None, gt=0)
+    concurrent_service_endpoint_syncs: int | None = Field(default=None, gt=0)
+    concurrent_gc_syncs: int | None = Field(default=None, gt=0)
+    concurrent_resource_quota_syncs: int | None = Field(default=None, gt=0)
+    concurrent_namespace_syncs: int | None = Field(default=None, gt=0)
+    concurrent_ttl_after_finished_syncs: int | None = Field(default=None, gt=0)
     feature_gates: str | None = None
 
     @field_validator("feature_gates")
