@@ -131,7 +131,7 @@ def load_zone(name: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise CronError(f"unknown time zone {name}") from error
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "not_supported",
     "required",
     "too_long",
+    "too_many",
 ]
 
 
@@ -112,6 +113,13 @@ def too_long(path: KeyPath, limit_bytes: int) -> FieldError:
     """A value has too many bytes."""
     message = f"Too long: may not be more than {limit_bytes} bytes"
     return FieldError(path, "FieldValueTooLong", message)
+
+
+def too_many(path: KeyPath, count: int, limit: int) -> FieldError:
+    """A list has too many items."""
+    return FieldError(
+        path, "FieldValueTooMany", f"Too many: {count}: must have at most {limit} items"
+    )
 
 
 def _with(message: str, detail: str) -> str:

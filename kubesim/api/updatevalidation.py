@@ -3,7 +3,7 @@
 ``validate_update`` judges an object that takes the place of another one: names and ids stay, the
 spec of a pod is fixed but for a few fields, a selector never changes.
 
-Mirrors: the Validate...Update functions of pkg/apis/{core,apps,node,scheduling}/validation.
+Mirrors: the Validate...Update functions of pkg/apis/{core,apps,batch,node,scheduling}/validation.
 Departs: a refused change of a pod's spec is not shown as a difference. Resizing: ``podresize``.
 """
 
@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.appsv1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from kubesim.api.appsvalidation import daemon_set_update_errors, stateful_set_update_errors
+from kubesim.api.batchv1 import Job
+from kubesim.api.batchvalidation import job_update_errors
 from kubesim.api.corev1 import ConfigMap, Pod, PodSpec, Secret, Service
 from kubesim.api.fielderrors import FieldError, KeyPath, forbidden, invalid
 from kubesim.api.metav1 import KubeObject
@@ -151,11 +154,14 @@ def _data_update_errors(new: Any, old: Any) -> Errors:
 
 _UPDATE_CHECKS: dict[type[KubeObject], Callable[[Any, Any], Errors]] = {
     ConfigMap: _data_update_errors,
+    DaemonSet: daemon_set_update_errors,
     Deployment: _selector_update_errors,
+    Job: job_update_errors,
     Pod: _pod_update_errors,
     PriorityClass: _priority_class_update_errors,
     ReplicaSet: _selector_update_errors,
     RuntimeClass: _runtime_class_update_errors,
     Secret: _data_update_errors,
     Service: _service_update_errors,
+    StatefulSet: stateful_set_update_errors,
 }

@@ -2,11 +2,12 @@
 
 ``validate_object`` judges an object on its own, after defaulting. Errors are values; whoever asks
 turns them into a 422, or into a message about line 12 of a file. The rules for changes are in
-``updatevalidation``, those for the specs of pods in ``podvalidation``.
+``updatevalidation``, those for the specs of pods in ``podvalidation``, those for workloads beside
+``templatevalidation``.
 
 A namespace is not demanded: it comes from the request, or from the command line.
 
-Mirrors: pkg/apis/{core,apps,node,scheduling}/validation, apimachinery/pkg/api/validation.
+Mirrors: pkg/apis/{core,apps,batch,policy,node,scheduling}/validation, apimachinery/pkg/api/validation.
 Departs: the rules about what is simulated, and the most common ones besides; taints are reported
 under ``spec.taints`` (upstream says ``metadata.taints``).
 """
@@ -17,9 +18,18 @@ from collections.abc import Callable
 from typing import Any
 
 from kubesim.api import formats
-from kubesim.api.appsv1 import Deployment, DeploymentSpec, ReplicaSet, ReplicaSetSpec
+from kubesim.api.appsv1 import (
+    DaemonSet,
+    Deployment,
+    DeploymentSpec,
+    ReplicaSet,
+    StatefulSet,
+)
+from kubesim.api.appsvalidation import budget_errors, daemon_set_errors, stateful_set_errors
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.autoscalingvalidation import horizontal_pod_autoscaler_errors
+from kubesim.api.batchv1 import CronJob, Job
+from kubesim.api.batchvalidation import cron_job_errors, job_errors
 from kubesim.api.corev1 import (
     ConfigMap,
     Namespace,
@@ -38,13 +48,10 @@ from kubesim.api.fielderrors import (
     duplicate,
     forbidden,
     invalid,
-    not_supported,
     required,
     too_long,
 )
 from kubesim.api.frozenmap import FrozenMap
-from kubesim.api.intstr import scaled_value
-from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import KubeObject, LabelSelector, ObjectMeta, OwnerReference
 from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.podvalidation import (
@@ -54,8 +61,18 @@ from kubesim.api.podvalidation import (
     resource_errors,
     toleration_errors,
 )
+from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.schedulingv1 import PriorityClass
 from kubesim.api.scheme import SCHEME, Scheme
+from kubesim.api.templatevalidation import (
+    always_running_errors,
+    as_number,
+    int_or_percent_errors,
+    mismatch_errors,
+    not_negative,
+    pod_template_errors,
+    selector_errors,
+)
 
 __all__ = ["object_meta_errors", "validate_object"]
 
@@ -68,9 +85,9 @@ SYSTEM_PRIORITIES = {
 }
 _ANNOTATIONS_MAX_BYTES = 256 * 1024
 _DATA_MAX_BYTES = 1024 * 1024
-_NOT_NEGATIVE = "must be greater than or equal to 0"
 _METADATA: KeyPath = ("metadata",)
 _SPEC: KeyPath = ("spec",)
+_TEMPLATE: KeyPath = ("spec", "template")
 
 
 def validate_object(obj: KubeObject, scheme: Scheme = SCHEME) -> Errors:
@@ -166,62 +183,20 @@ def _pod_errors(pod: Pod) -> Errors:
     return errors
 
 
-def _template_errors(
-    template: PodTemplateSpec, selector: LabelSelector, path: KeyPath = (*_SPEC, "template")
-) -> Errors:
+def _template_errors(template: PodTemplateSpec, selector: LabelSelector) -> Errors:
     """The rules for the template of something that keeps a number of pods running."""
-    labels, spec = template.metadata.labels, template.spec
-    errors: Errors = []
-    empty = not selector.match_labels and not selector.match_expressions
-    if not empty and not label_selector_matches(selector, labels):
-        text = "`selector` does not match template `labels`"
-        errors.append(invalid((*path, "metadata", "labels"), labels, text))
-    errors += label_errors(labels, (*path, "metadata", "labels"))
-    errors += [error.under((*path, "spec")) for error in pod_spec_errors(spec)]
-    if spec.restart_policy not in (None, "Always"):
-        here = (*path, "spec", "restartPolicy")
-        errors.append(not_supported(here, spec.restart_policy, ("Always",)))
-    if spec.active_deadline_seconds is not None:
-        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
-        errors.append(forbidden((*path, "spec", "activeDeadlineSeconds"), text))
-    return errors
-
-
-def _selector_errors(selector: LabelSelector, path: KeyPath) -> Errors:
-    errors = label_errors(selector.match_labels, (*path, "matchLabels"))
-    for index, item in enumerate(selector.match_expressions):
-        here = (*path, "matchExpressions", index)
-        if item.operator in ("In", "NotIn") and not item.values:
-            text = "must be specified when `operator` is 'In' or 'NotIn'"
-            errors.append(required((*here, "values"), text))
-        if item.operator in ("Exists", "DoesNotExist") and item.values:
-            text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            errors.append(forbidden((*here, "values"), text))
-        complaints = formats.qualified_name(item.key)
-        errors += [invalid((*here, "key"), item.key, text) for text in complaints]
-        errors += [
-            invalid((*here, "values", position), value, text)
-            for position, value in enumerate(item.values)
-            for text in formats.label_value(value)
-        ]
-    if not selector.match_labels and not selector.match_expressions:
-        errors.append(invalid(path, {}, "empty selector is invalid for deployment"))
-    return errors
-
-
-def _not_negative(spec: DeploymentSpec | ReplicaSetSpec, **fields: str) -> Errors:
     return [
-        invalid((*_SPEC, wire), getattr(spec, name), _NOT_NEGATIVE)
-        for name, wire in fields.items()
-        if (getattr(spec, name) or 0) < 0
+        *mismatch_errors(template, selector, _TEMPLATE),
+        *pod_template_errors(template, _TEMPLATE),
+        *always_running_errors(template, _TEMPLATE, kind="ReplicaSet"),
     ]
 
 
 def _replica_set_errors(replica_set: ReplicaSet) -> Errors:
     spec = replica_set.spec
     return [
-        *_not_negative(spec, replicas="replicas", min_ready_seconds="minReadySeconds"),
-        *_selector_errors(spec.selector, (*_SPEC, "selector")),
+        *not_negative(spec, replicas="replicas", min_ready_seconds="minReadySeconds"),
+        *selector_errors(spec.selector, (*_SPEC, "selector"), empty_for="deployment"),
         *_template_errors(spec.template, spec.selector),
     ]
 
@@ -229,14 +204,14 @@ def _replica_set_errors(replica_set: ReplicaSet) -> Errors:
 def _deployment_errors(deployment: Deployment) -> Errors:
     spec = deployment.spec
     errors = [
-        *_not_negative(
+        *not_negative(
             spec,
             replicas="replicas",
             min_ready_seconds="minReadySeconds",
             revision_history_limit="revisionHistoryLimit",
             progress_deadline_seconds="progressDeadlineSeconds",
         ),
-        *_selector_errors(spec.selector, (*_SPEC, "selector")),
+        *selector_errors(spec.selector, (*_SPEC, "selector"), empty_for="deployment"),
         *_template_errors(spec.template, spec.selector),
         *_strategy_errors(spec, (*_SPEC, "strategy")),
     ]
@@ -256,27 +231,17 @@ def _strategy_errors(spec: DeploymentSpec, path: KeyPath) -> Errors:
     if rolling is None:
         return []
     surge, unavailable = rolling.max_surge, rolling.max_unavailable
-    errors = _int_or_percent_errors(unavailable, (*path, "maxUnavailable"))
-    errors += _int_or_percent_errors(surge, (*path, "maxSurge"))
+    errors = int_or_percent_errors(unavailable, (*path, "maxUnavailable"))
+    errors += int_or_percent_errors(surge, (*path, "maxSurge"))
     if errors or unavailable is None or surge is None:
         return errors
-    if _as_number(unavailable) == 0 and _as_number(surge) == 0:
+    if as_number(unavailable) == 0 and as_number(surge) == 0:
         text = "may not be 0 when `maxSurge` is 0"
         errors.append(invalid((*path, "maxUnavailable"), unavailable, text))
-    if isinstance(unavailable, str) and _as_number(unavailable) > 100:
+    if isinstance(unavailable, str) and as_number(unavailable) > 100:
         text = "must not be greater than 100%"
         errors.append(invalid((*path, "maxUnavailable"), unavailable, text))
     return errors
-
-
-def _int_or_percent_errors(value: int | str | None, path: KeyPath) -> Errors:
-    if isinstance(value, str):
-        return [invalid(path, value, text) for text in formats.percent(value)]
-    return [invalid(path, value, _NOT_NEGATIVE)] if value is not None and value < 0 else []
-
-
-def _as_number(value: int | str) -> int:
-    return scaled_value(value, 100, round_up=True)
 
 
 def _service_errors(service: Service) -> Errors:
@@ -413,16 +378,22 @@ def _data_key_errors(data: FrozenMap[str, str], field: str) -> Errors:
 _NAME_FORMATS: dict[type[KubeObject], Callable[[str], tuple[str, ...]]] = {
     Namespace: formats.dns1123_label,
     Service: formats.dns1035_label,
+    StatefulSet: formats.dns1123_label,
 }
 _CHECKS: dict[type[KubeObject], Callable[[Any], Errors]] = {
     ConfigMap: _config_map_errors,
+    CronJob: cron_job_errors,
+    DaemonSet: daemon_set_errors,
     Deployment: _deployment_errors,
     HorizontalPodAutoscaler: horizontal_pod_autoscaler_errors,
+    Job: job_errors,
     Node: _node_errors,
     Pod: _pod_errors,
+    PodDisruptionBudget: budget_errors,
     PriorityClass: _priority_class_errors,
     ReplicaSet: _replica_set_errors,
     RuntimeClass: _runtime_class_errors,
     Secret: _secret_errors,
     Service: _service_errors,
+    StatefulSet: stateful_set_errors,
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.controllers import (
@@ -38,12 +37,8 @@ from kubesim.sim import Sim
 KCM_LIMITS = (20.0, 30)  # --kube-api-qps, --kube-api-burst
 
 
-class StartController(Protocol):
-    """A controller's constructor."""
-
-    def __call__(self, sim: Sim, *, client: Client) -> object:
-        """Construct it; it then runs by itself."""
-        ...
+StartController = Callable[..., object]
+"""A controller's constructor: of a simulation, a ``client`` and, most of them, ``workers``."""
 
 
 # Name of the controller, which is its client's, and what starts it; in this order.
