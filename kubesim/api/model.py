@@ -70,6 +70,7 @@ WIRE_NAMES = {
     "exporter_otlp_logs_endpoint": "exporter_otlp_logs_endpoint",
     "exporter_otlp_metrics_endpoint": "exporter_otlp_metrics_endpoint",
     "exporter_otlp_traces_endpoint": "exporter_otlp_traces_endpoint",
+    "evict_after_oom_seconds": "evictAfterOOMSeconds",
     "external_id": "externalID",
     "external_ips": "externalIPs",
     "host_ip": "hostIP",

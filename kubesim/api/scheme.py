@@ -277,6 +277,7 @@ KUBERNETES = Scheme(
 
 _SPIN = "kubesim.api.spinv1alpha1"
 _KARPENTER = "kubesim.api.karpenterv1"
+_VPA = "kubesim.api.vpav1"
 
 SCHEME = KUBERNETES.extended(
     (
@@ -387,6 +388,29 @@ SCHEME = KUBERNETES.extended(
                 Column("Triggers", ".status.triggersTypes"),
             ),
         ),
+        Resource(
+            "autoscaling.k8s.io/v1",
+            "VerticalPodAutoscaler",
+            "verticalpodautoscalers",
+            _VPA,
+            short_names=("vpa",),
+            columns=(
+                Column("Mode", ".spec.updatePolicy.updateMode"),
+                Column("CPU", ".status.recommendation.containerRecommendations[0].target.cpu"),
+                Column("Mem", ".status.recommendation.containerRecommendations[0].target.memory"),
+                Column(
+                    "Provided",
+                    ".status.conditions[?(@.type=='RecommendationProvided')].status",
+                ),
+            ),
+        ),
+        Resource(
+            "autoscaling.k8s.io/v1",
+            "VerticalPodAutoscalerCheckpoint",
+            "verticalpodautoscalercheckpoints",
+            _VPA,
+            short_names=("vpacheckpoint",),
+        ),
     )
 )
-"""The same, and the custom resources of SpinKube, Karpenter and KEDA."""
+"""The same, and the custom resources of SpinKube, Karpenter, KEDA and the VerticalPodAutoscaler."""

@@ -14,6 +14,7 @@ from kubesim.cluster.karpentercloud import KarpenterCloud
 from kubesim.cluster.keda import Keda
 from kubesim.cluster.metrics import MetricsPipeline
 from kubesim.cluster.nodegroups import PoolGroup
+from kubesim.cluster.verticalautoscaler import start_vertical_autoscaler
 from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
 from kubesim.controlplane.autoscaler.karpenter import Karpenter
 from kubesim.controlplane.autoscaling.hpa import HorizontalController
@@ -81,6 +82,17 @@ class Autoscalers:
             client=hpa_client,
             metrics=self.metrics.client,
             config=config.horizontal_pod_autoscaler,
+        )
+        self.vertical = (
+            None
+            if config.vertical_pod_autoscaler is None
+            else start_vertical_autoscaler(
+                sim,
+                client=client,
+                usage=self.metrics.server,
+                nodes=lambda: fleet.nodes,
+                config=config.vertical_pod_autoscaler,
+            )
         )
         self.cluster_autoscaler = self._start_cluster_autoscaler()
         self.karpenter = self._start_karpenter()

@@ -18,6 +18,7 @@ from kubesim.controlplane.autoscaler.clusterautoscaler import (
 from kubesim.controlplane.autoscaling.hpa import HPAConfig
 from kubesim.controlplane.autoscaling.keda import KedaConfig
 from kubesim.controlplane.autoscaling.keda.httpaddon import HttpAddOnConfig
+from kubesim.controlplane.autoscaling.vpa import VPAConfig
 from kubesim.node.containerd.config import CriConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.wire.image import Image
@@ -141,6 +142,8 @@ class ClusterConfig:
         http_add_on: The settings of KEDA's HTTP add-on; ``None`` where it is not installed.
         node_feature_discovery: Whether Node Feature Discovery is installed.
         redis_stores: Whether some application's runtime configuration may name a Redis server.
+        vertical_pod_autoscaler: Flags of the VerticalPodAutoscaler; ``None`` where it is not
+            installed.
         shim_installers: Whether something may bring shims to nodes while the run is on.
         scheduler: The scheduler's configuration and plugins.
         pools: The pools that the nodes are of.
@@ -169,6 +172,7 @@ class ClusterConfig:
     spinkube: bool = False
     keda: KedaConfig | None = None
     http_add_on: HttpAddOnConfig | None = None
+    vertical_pod_autoscaler: VPAConfig | None = None
     shim_installers: bool = False
     redis_stores: bool = False
     node_feature_discovery: bool = False

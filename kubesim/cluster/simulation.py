@@ -39,6 +39,7 @@ from kubesim.controlplane.autoscaling.keda.httpaddon import (
     HTTP_ADD_ON_WEBHOOKS,
     HttpAddOnConfig,
 )
+from kubesim.controlplane.autoscaling.vpa import VPA_WEBHOOKS
 from kubesim.controlplane.client import (
     Client,
     ClientConfig,
@@ -439,4 +440,5 @@ def _webhooks(config: ClusterConfig) -> tuple[Webhook, ...]:
     """What operators brought along."""
     spin: tuple[Webhook, ...] = SPIN_WEBHOOKS if config.spinkube else ()
     keda: tuple[Webhook, ...] = KEDA_WEBHOOKS if config.keda is not None else ()
-    return spin + keda + (HTTP_ADD_ON_WEBHOOKS if config.http_add_on is not None else ())
+    keda += HTTP_ADD_ON_WEBHOOKS if config.http_add_on is not None else ()
+    return spin + keda + (VPA_WEBHOOKS if config.vertical_pod_autoscaler is not None else ())

@@ -21,6 +21,7 @@ from kubesim.api.spinv1alpha1 import (
     spin_app_executor_errors,
 )
 from kubesim.api.validation import validate_object
+from kubesim.api.vpav1 import VerticalPodAutoscaler, vertical_pod_autoscaler_errors
 from kubesim.errors import Problem
 from kubesim.manifests.decoding import Manifest
 
@@ -45,4 +46,5 @@ def _errors(obj: KubeObject, scheme: Scheme) -> list[FieldError]:
 _WEBHOOKS: dict[type[KubeObject], Callable[[Any], list[FieldError]]] = {
     SpinApp: spin_app_errors,
     SpinAppExecutor: spin_app_executor_errors,
+    VerticalPodAutoscaler: vertical_pod_autoscaler_errors,
 }

@@ -15,6 +15,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from kubesim.report.sizes import sizes_note, sizes_table
+from kubesim.report.tables import mib as _mib
+from kubesim.report.tables import table as _table
 from kubesim.sim.time import HOUR, SECOND, human
 from kubesim.telemetry import Run
 from kubesim.telemetry.quantiles import quantile
@@ -48,6 +51,8 @@ def render(run: Run) -> RenderableType:
         parts += _section("Traffic over time", curves_table(run))
     if len(run.queues):
         parts += _section("Queues", queues_table(run))
+    if len(run.sizes):
+        parts += _section("Recommended sizes", sizes_table(run), sizes_note(run))
     if len(run.losses):
         parts += _section("Lost requests", losses_table(run))
     if len(run.refused):
@@ -427,23 +432,9 @@ def _section(title: str, *body: RenderableType) -> Iterable[RenderableType]:
         yield Padding(part, (0, 0, 0, 2))
 
 
-def _table(*headers: str) -> RichTable:
-    """A plain table; a header that begins with ``>`` is aligned to the right."""
-    table = RichTable(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for header in headers:
-        right = header.startswith(">")
-        options: dict[str, Any] = {"justify": "right" if right else "left"}
-        table.add_column(header.removeprefix(">"), no_wrap=bool(header), **options)
-    return table
-
-
 def _coloured(value: str, *, good: bool) -> Text:
     return Text(value, style="green" if good else "red")
 
 
 def _shortened(line: str, length: int = 60) -> str:
     return line if len(line) <= length else f"{line[: length - 1]}…"
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / (1 << 20):.0f}Mi"

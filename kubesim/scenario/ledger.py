@@ -50,6 +50,9 @@ class Ledger:
                 self._begin(at_ns, fact.uid, f"{fact.namespace}/{fact.name}")
         elif isinstance(fact, facts.ObjectWritten) and (fact.kind, fact.verb) == ("Pod", "delete"):
             self._end(at_ns, fact.uid)
+        elif isinstance(fact, facts.ObjectWritten) and fact.verb == "resize":
+            self._end(at_ns, fact.uid)
+            self._begin(at_ns, fact.uid, f"{fact.namespace}/{fact.name}")
 
     def costs(self) -> Costs:
         """What everything has cost by now."""

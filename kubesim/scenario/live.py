@@ -18,6 +18,7 @@ from kubesim.scenario.loading import LoadedScenario
 from kubesim.scenario.sources import sources_table
 from kubesim.scenario.steps import take
 from kubesim.scenario.transcript import Transcript
+from kubesim.scenario.verticalautoscaler import sizes_of
 from kubesim.scenario.view import View
 from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import SECOND, next_grid_point
@@ -44,6 +45,7 @@ from kubesim.telemetry.requests import (
     traffic_row,
 )
 from kubesim.telemetry.run import TRANSCRIPT_COLUMNS
+from kubesim.telemetry.sizes import SIZE_COLUMNS
 from kubesim.wasm.measuring import Clock
 
 LOOK_PERIOD_NS = SECOND
@@ -196,6 +198,7 @@ class LiveRun:
             "services": Table("services", SERVICE_COLUMNS, services),
             "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
             "queues": _queues(observer),
+            "sizes": Table("sizes", SIZE_COLUMNS, sizes_of(store)),
             "losses": Table("losses", LOSS_COLUMNS, observer.losses.rows()),
             "traffic_curve": Table(
                 "traffic_curve", CURVE_COLUMNS, curve_rows(observer.sources, promises, self.now_ns)

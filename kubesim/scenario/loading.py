@@ -61,6 +61,7 @@ from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
 from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
 from kubesim.scenario.transcript import typed_problems
+from kubesim.scenario.verticalautoscaler import contended, vertical_pod_autoscaler_config
 from kubesim.share import share_path
 from kubesim.wire.image import Image, WasmProgram
 from kubesim.world.traffic import TrafficConfig
@@ -120,6 +121,9 @@ class LoadedScenario:
             horizontal_pod_autoscaler=autoscaler_config(spec.kube_controller_manager),
             metrics_server=any(asks_for_usage(manifest.obj) for manifest in self.applied),
             cluster_autoscaler=cluster_autoscaler_options(spec),
+            vertical_pod_autoscaler=vertical_pod_autoscaler_config(
+                spec, [manifest.obj for manifest in self.applied]
+            ),
             cloud_capacity=spec.cloud.capacity,
             spot_interruption_ns=spec.cloud.spot_interruption,
             images=self.images,
@@ -395,6 +399,7 @@ class _Loader:
             yield f"{kind} {path} has no effect ({count} {_objects(count)})"
         yield from unscaled(manifest.obj for manifest in applied)
         yield from stores_outside(manifest.obj for manifest in applied)
+        yield from contended(manifest.obj for manifest in applied)
         modelled = {image.name for image in spec.images}
         spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}
         for image in images:

@@ -1,9 +1,9 @@
 """What an expectation can ask: the run as plain values, built only as far as it is asked for.
 
-``pods``, ``nodes``, ``spinapps``, ``workloads``, ``events``, ``transcript`` and ``refused`` are lists
-of maps, ``services`` is a map by ``name`` (in namespace default) and by ``namespace/name``,
-``traffic`` and ``queues`` are maps by name, ``cost`` and ``run`` are maps. Durations are CEL
-durations, so that
+``pods``, ``nodes``, ``spinapps``, ``workloads``, ``sizes`` (what VerticalPodAutoscalers recommend),
+``events``, ``transcript`` and ``refused`` are lists of maps, ``services`` is a map by ``name`` (in
+namespace default) and by ``namespace/name``, ``traffic`` and ``queues`` are maps by name, ``cost`` and
+``run`` are maps. Durations are CEL durations, so that
 ``services["web"].latency.p99 < duration("50ms")`` works; each also stands as an integer of
 nanoseconds (``latency_ns``).
 """
@@ -18,6 +18,7 @@ from kubesim.api.corev1 import Node, Pod, Service
 from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
 from kubesim.scenario.ledger import Ledger
+from kubesim.scenario.verticalautoscaler import sizes_of
 from kubesim.scenario.workloads import workloads_table
 from kubesim.sim.time import MICROSECOND, SECOND
 from kubesim.telemetry import Observer
@@ -108,6 +109,10 @@ class View:
             row["wait"] = {q: _duration(ns) for q, ns in row["wait_ns"].items()}
             found[name] = row
         return found
+
+    def sizes(self) -> list[dict[str, Any]]:
+        """One map a VerticalPodAutoscaler and container; cpu in thousandths, memory in bytes."""
+        return sizes_of(self._simulation.store)
 
     def losses(self) -> list[dict[str, Any]]:
         """One map a source and cause of lost requests."""
@@ -213,6 +218,7 @@ VARIABLES: dict[str, Callable[[View], Any]] = {
     "nodes": View.nodes,
     "traffic": View.traffic,
     "queues": View.queues,
+    "sizes": View.sizes,
     "losses": View.losses,
     "spinapps": View.spinapps,
     "workloads": View.workloads,

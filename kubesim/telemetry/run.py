@@ -17,6 +17,7 @@ from kubesim.telemetry.cost import COST_COLUMNS, INSTANCE_COLUMNS
 from kubesim.telemetry.losses import LOSS_COLUMNS
 from kubesim.telemetry.queues import QUEUE_COLUMNS
 from kubesim.telemetry.requests import CURVE_COLUMNS, TRAFFIC_COLUMNS
+from kubesim.telemetry.sizes import SIZE_COLUMNS
 from kubesim.telemetry.table import Table
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS
 
@@ -69,6 +70,7 @@ class Run:
         transcript: One row a command of the timeline, with what it printed.
         workloads: One row a workload: what it is made of, needs, and did.
         traffic: One row a source of requests.
+        sizes: One row a VerticalPodAutoscaler and container.
         queues: One row a queue of messages.
         losses: One row a source and cause of lost requests.
         traffic_curve: One row a source and second, or minute.
@@ -102,6 +104,7 @@ class Run:
     sources: Table
     journal: Journal
     traffic: Table = field(default_factory=lambda: Table("traffic", TRAFFIC_COLUMNS, []))
+    sizes: Table = field(default_factory=lambda: Table("sizes", SIZE_COLUMNS, []))
     queues: Table = field(default_factory=lambda: Table("queues", QUEUE_COLUMNS, []))
     losses: Table = field(default_factory=lambda: Table("losses", LOSS_COLUMNS, []))
     traffic_curve: Table = field(default_factory=lambda: Table("traffic_curve", CURVE_COLUMNS, []))
@@ -157,6 +160,7 @@ class Run:
             "nodes": [dict(row) for row in self.nodes],
             "traffic": [dict(row) for row in self.traffic],
             "queues": [dict(row) for row in self.queues],
+            "sizes": [dict(row) for row in self.sizes],
             "workloads": [dict(row) for row in self.workloads],
             "cost": [dict(row) for row in self.cost],
             "instances": [dict(row) for row in self.instances],
@@ -179,6 +183,7 @@ class Run:
         yield from (self.pods, self.services, self.nodes, self.startup, self.logs)
         yield from (self.recorded, self.refused, self.workloads, self.sources)
         yield from (self.traffic, self.losses, self.traffic_curve, self.queues)
+        yield self.sizes
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 

@@ -30,6 +30,7 @@ from kubesim.api.corev1 import (
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject, LabelSelector
 from kubesim.api.podutil import pod_qos
+from kubesim.api.vpav1 import VerticalPodAutoscalerCheckpoint
 from kubesim.sim.time import SECOND
 
 K = TypeVar("K", bound=KubeObject)
@@ -44,6 +45,8 @@ IMMORTAL_NAMESPACES = ("default", "kube-system", "kube-public")
 JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 TERMINAL_PHASES = ("Succeeded", "Failed")
+_WITH_STATUS = (Node, VerticalPodAutoscalerCheckpoint)
+"""Kinds which may bring a status along."""
 WITHOUT_GENERATION = frozenset(
     {"Namespace", "Node", "Service", "PersistentVolume", "PersistentVolumeClaim", "Lease",
      "HorizontalPodAutoscaler", "ResourceQuota", "LimitRange"}
@@ -75,8 +78,8 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
     elif isinstance(obj, Namespace):
         spec = NamespaceSpec(finalizers=("kubernetes",))
         prepared = obj.replace(spec=spec, status=NamespaceStatus(phase="Active"))
-    elif "status" in (fields := type(obj).model_fields) and not isinstance(obj, Node):
-        # A kubelet registers its Node with a status; nobody else may bring one along.
+    elif "status" in (fields := type(obj).model_fields) and not isinstance(obj, _WITH_STATUS):
+        # A kubelet registers its Node with a status, and a checkpoint has no status subresource.
         prepared = obj.replace(status=fields["status"].default)
     if isinstance(prepared, DaemonSet):
         prepared = _with_template_generation(prepared, 1)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 
 from kubesim.node.machine.bandwidth import Bandwidth
 from kubesim.node.machine.entity import Entity, Thread
@@ -47,6 +48,12 @@ class Cfs:
         self._turns: list[tuple[int, int, Entity, int]] = []
         self._planned_ns: int | None = None
         self._waking = False
+        self.disturbed: Callable[[], None] | None = None  # told of the next change, once
+
+    @property
+    def threads(self) -> int:
+        """How many threads want CPU now; background load is none."""
+        return sum(leaf.threads for leaf in self._busy)
 
     def join(self, parent: Entity | None, resources: Resources) -> Entity:
         """A new cgroup."""
@@ -156,6 +163,8 @@ class Cfs:
 
     def _changed(self, leaf: Entity, *, threads: int) -> None:
         """The leaf, settled, has more or fewer threads, or another background load."""
+        if self.disturbed is not None:
+            self.disturbed()
         limited, demand_before, rate = leaf.limited, leaf.demand, leaf.rate
         for above in limited:
             assert above.bandwidth is not None

@@ -12,6 +12,7 @@ pages or NUMA.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from kubesim.node.machine.cfs import MIN_SHARES, Cfs
@@ -46,7 +47,7 @@ class Machine:
     def __init__(
         self, sim: Sim, *, cpu_millis: int, memory_bytes: int, disk: Disk | None = None
     ) -> None:
-        cfs = Cfs(sim, cpu_millis=cpu_millis)
+        cfs = self._cfs = Cfs(sim, cpu_millis=cpu_millis)
         shares = max(MIN_SHARES, cpu_millis * SHARES_PER_CORE // 1000)
         self.root = Cgroup("", parent=None, resources=Resources(), cfs=cfs)
         self.system = self.root.child("system.slice")
@@ -75,6 +76,20 @@ class Machine:
     def memory_peak_bytes(self) -> int:
         """The most that they had at one time."""
         return self.memory.peak_bytes
+
+    @property
+    def threads(self) -> int:
+        """How many threads want CPU now."""
+        return self._cfs.threads
+
+    def watch(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` once, when a thread begins or ends, or memory is taken or given back."""
+
+        def disturbed() -> None:
+            self._cfs.disturbed = self.memory.disturbed = None
+            listener()
+
+        self._cfs.disturbed = self.memory.disturbed = disturbed
 
     def compute(self, cpu_ns: int) -> SimProcess[int]:
         """Use so much CPU as one of the node's daemons; returns how much longer it took."""

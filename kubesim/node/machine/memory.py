@@ -83,6 +83,7 @@ class Memory:
         self.capacity_bytes = capacity_bytes
         self.peak_bytes = 0
         self.oom_kills = 0
+        self.disturbed: Callable[[], None] | None = None  # told of the next change, once
         self._root = root
         self._processes: dict[Process, None] = {}
         self._by_component = dict.fromkeys(COMPONENTS, 0)
@@ -168,6 +169,8 @@ class Memory:
     def _add(self, process: Process, memory_bytes: int) -> None:
         if process not in self._processes:
             return  # it was killed for the memory that it asks for
+        if self.disturbed is not None and memory_bytes:
+            self.disturbed()
         process.memory_bytes += memory_bytes
         self._by_component[process.component] += memory_bytes
         for cgroup in process.cgroup.ancestry():

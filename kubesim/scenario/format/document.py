@@ -22,6 +22,7 @@ from kubesim.scenario.format.queues import QueueSpec
 from kubesim.scenario.format.timeline import Step
 from kubesim.scenario.format.traffic import TrafficSpec
 from kubesim.scenario.format.values import ScenarioModel, Span
+from kubesim.scenario.format.verticalautoscaler import RecommenderFlags, UpdaterFlags
 
 API_VERSION = "kubesim.dev/v1alpha1"
 DEFAULT_START_TIME = "2026-01-01T00:00:00Z"
@@ -83,6 +84,9 @@ class ScenarioSpec(ScenarioModel):
         keda: Flags of keda-operator, by their names; it is installed when there are any, or a manifest
             of a kind of its.
         http_add_on: The environment of KEDA's HTTP add-on; it is installed likewise.
+        vpa_recommender: Flags of the VerticalPodAutoscaler's recommender, by their names; it runs
+            when a VerticalPodAutoscaler is among the manifests.
+        vpa_updater: Flags of its updater.
         cloud: Where machines come from while the run is on.
         network: What lies between nodes, registries and users.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
@@ -107,6 +111,8 @@ class ScenarioSpec(ScenarioModel):
     cluster_autoscaler: ClusterAutoscalerFlags | None = None
     keda: KedaFlags | None = None
     http_add_on: HttpAddOnSettings | None = None
+    vpa_recommender: RecommenderFlags | None = None
+    vpa_updater: UpdaterFlags | None = None
     cloud: CloudSpec = CloudSpec()
     network: NetworkSpec = NetworkSpec()
     spinkube: SpinKubeSettings | None = None

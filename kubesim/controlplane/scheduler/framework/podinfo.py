@@ -198,6 +198,9 @@ class PodInfos:
         key = signature_key(counted)
         signature = self._signatures.get(key)
         if signature is None:
+            if counted.spec.node_name:
+                # Who shares the signature need not be where this one is.
+                counted = counted.replace(spec=counted.spec.replace(node_name=None))
             signature = self._signatures[key] = PodSignature(counted, len(self._signatures))
             self.lowest_priority = min(self.lowest_priority, signature.priority)
             if signature.has_affinity:
