@@ -19,7 +19,7 @@ from kubesim.controlplane.autoscaler.clusterautoscaler import ClusterAutoscaler
 from kubesim.controlplane.autoscaler.karpenter import Karpenter
 from kubesim.controlplane.autoscaling.hpa import HorizontalController
 from kubesim.controlplane.client import Client
-from kubesim.sim import Sim
+from kubesim.sim import Sim, Ticks
 from kubesim.world.broker import Broker
 from kubesim.world.traffic import Meters
 
@@ -56,8 +56,10 @@ class Autoscalers:
         controller_client: Callable[[str], Client],
     ) -> None:
         self._sim, self._config, self._fleet, self._client = sim, config, fleet, client
+        ticks = Ticks(sim)
         self.metrics = MetricsPipeline(
             sim,
+            ticks=ticks,
             client=lambda name: client(name, NO_LIMITS),
             nodes=lambda: fleet.nodes,
             meters=meters,
@@ -82,6 +84,8 @@ class Autoscalers:
             client=hpa_client,
             metrics=self.metrics.client,
             config=config.horizontal_pod_autoscaler,
+            ticks=ticks,
+            metrics_version=lambda: self.metrics.server.version,
         )
         self.vertical = (
             None

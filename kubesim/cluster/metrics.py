@@ -18,7 +18,7 @@ from kubesim.controlplane.metrics import (
     RESTMetricsClient,
 )
 from kubesim.node.cri.messages import ContainerState
-from kubesim.sim import Sim
+from kubesim.sim import Sim, Ticks
 from kubesim.world.traffic import Meters
 
 RESOURCE_METRICS = ("Resource", "ContainerResource")
@@ -31,6 +31,10 @@ class _NodeStats:
         self._sim = sim
         self._assembly = assembly
         self.name = assembly.config.name
+
+    def activity(self) -> object:
+        machine = self._assembly.machine
+        return (machine, machine.changes) if machine.pods_rest else object()
 
     def readings(self) -> Iterable[ContainerReading]:
         runtime = self._assembly.containerd
@@ -60,6 +64,7 @@ class MetricsPipeline:
         client: Makes a component's connection to the API server, by its name.
         nodes: The nodes, by name.
         meters: Where requests are counted.
+        ticks: Where periodic work is planned.
         at_work: Whether metrics-server reads from the beginning.
     """
 
@@ -70,12 +75,15 @@ class MetricsPipeline:
         client: Callable[[str], Client],
         nodes: Callable[[], Mapping[str, NodeAssembly]],
         meters: Meters,
+        ticks: Ticks,
         at_work: bool = False,
     ) -> None:
         def kubelets() -> Sequence[_NodeStats]:
             return [_NodeStats(sim, assembly) for assembly in nodes().values()]
 
-        self.server = MetricsServer(sim, client=client("metrics-server"), kubelets=kubelets)
+        self.server = MetricsServer(
+            sim, client=client("metrics-server"), kubelets=kubelets, ticks=ticks
+        )
         if at_work:
             self.server.want("the beginning")
         self.adapter = RequestMetricsAdapter(sim, client=client("metrics-adapter"), meters=meters)

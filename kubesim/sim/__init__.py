@@ -3,6 +3,7 @@
 from kubesim.sim.journal import Fact, Journal
 from kubesim.sim.kernel import Event, Interrupt, Process, Resource, Sim, SimProcess
 from kubesim.sim.rng import Rng
+from kubesim.sim.ticks import Tick, Ticks
 
 __all__ = [
     "Event",
@@ -14,4 +15,6 @@ __all__ = [
     "Rng",
     "Sim",
     "SimProcess",
+    "Tick",
+    "Ticks",
 ]

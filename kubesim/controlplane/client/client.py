@@ -9,6 +9,7 @@ upstream's retries.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -74,6 +75,7 @@ class Client:
         self._config = config
         self._limiter = TokenBucket(qps=config.qps, burst=config.burst)
         self._rng = sim.rng(f"{component}/client")
+        self._ahead: deque[int] = deque()
         self._stopped = False
         self._cut: Event | None = None
         self.informers = informers or InformerFactory(
@@ -182,9 +184,43 @@ class Client:
         """A request that an aggregated API server answers (the metrics APIs): it only takes time."""
         return self._request(lambda: None)
 
+    @property
+    def server_revision(self) -> int:
+        """The server's newest revision, whether or not this component has heard of it."""
+        return self._apiserver.store.revision
+
+    def pass_requests(self, at_ns: int, count: int, before_ns: int) -> int | None:
+        """As if so many requests had been made one after another, and had changed nothing.
+
+        Args:
+            at_ns: When the first is made; nothing else is asked by this component until they end.
+            count: How many.
+            before_ns: Before when the last has to be answered.
+
+        Returns:
+            When that is; ``None`` when it is not before then: nothing was asked at all.
+        """
+        if self._cut is not None or self._stopped:
+            return None
+        bucket, drawn, end_ns = self._limiter.full_again_ns, [], at_ns
+        for _ in range(count):
+            drawn.append(self._latency_ns())
+            end_ns += self._limiter.reserve(end_ns) + drawn[-1]
+            if end_ns >= before_ns:
+                self._ahead.extendleft(reversed(drawn))
+                self._limiter.restore(bucket)
+                return None
+        return end_ns
+
+    def _latency_ns(self) -> int:
+        """The next request's latency: one that was looked at already, or a new one."""
+        if self._ahead:
+            return self._ahead.popleft()
+        return self._config.request_latency.draw(self._rng)
+
     def _request(self, commit: Callable[[], T]) -> SimProcess[T]:
         wait_ns = self.take_token()
-        yield self._sim.timeout(wait_ns + self._config.request_latency.draw(self._rng))
+        yield self._sim.timeout(wait_ns + self._latency_ns())
         while self._cut is not None:
             yield self._cut  # asked again until somebody answers
         if self._stopped:

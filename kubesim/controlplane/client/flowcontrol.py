@@ -33,6 +33,15 @@ class TokenBucket:
         self._full_again_ns = max(self._full_again_ns, now_ns) + self._interval_ns
         return wait_ns
 
+    @property
+    def full_again_ns(self) -> int:
+        """When all tokens are there again: all that there is to know of the bucket."""
+        return self._full_again_ns
+
+    def restore(self, full_again_ns: int) -> None:
+        """As if nothing had been taken since then."""
+        self._full_again_ns = full_again_ns
+
     def try_accept(self, now_ns: int) -> bool:
         """Take a token if there is one now; nothing is taken when there is none."""
         if self._full_again_ns - self._tolerance_ns > now_ns:

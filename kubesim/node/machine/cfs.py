@@ -32,6 +32,10 @@ class Cfs:
     Args:
         sim: The run.
         cpu_millis: Cores in thousandths; at least one.
+
+    Attributes:
+        capacity: The cores, in units of ``shares.ONE``.
+        changes: How often anybody has begun or ended to want CPU.
     """
 
     def __init__(self, sim: Sim, *, cpu_millis: int) -> None:
@@ -49,6 +53,7 @@ class Cfs:
         self._planned_ns: int | None = None
         self._waking = False
         self.disturbed: Callable[[], None] | None = None  # told of the next change, once
+        self.changes = 0
 
     @property
     def threads(self) -> int:
@@ -165,6 +170,7 @@ class Cfs:
         """The leaf, settled, has more or fewer threads, or another background load."""
         if self.disturbed is not None:
             self.disturbed()
+        self.changes += 1
         limited, demand_before, rate = leaf.limited, leaf.demand, leaf.rate
         for above in limited:
             assert above.bandwidth is not None

@@ -63,6 +63,16 @@ class Machine:
         self.kubepods.update(replace(self.kubepods.resources, memory_limit_bytes=memory_bytes))
 
     @property
+    def pods_rest(self) -> bool:
+        """Whether no pod wants any CPU."""
+        return not self.kubepods.cpu.wanted
+
+    @property
+    def changes(self) -> int:
+        """How often anybody's use of CPU or memory has changed: equal numbers, equal use."""
+        return self._cfs.changes + self.memory.changes
+
+    @property
     def memory_bytes(self) -> int:
         """Physical memory."""
         return self.memory.capacity_bytes

@@ -84,6 +84,7 @@ class Memory:
         self.peak_bytes = 0
         self.oom_kills = 0
         self.disturbed: Callable[[], None] | None = None  # told of the next change, once
+        self.changes = 0
         self._root = root
         self._processes: dict[Process, None] = {}
         self._by_component = dict.fromkeys(COMPONENTS, 0)
@@ -171,6 +172,7 @@ class Memory:
             return  # it was killed for the memory that it asks for
         if self.disturbed is not None and memory_bytes:
             self.disturbed()
+        self.changes += 1
         process.memory_bytes += memory_bytes
         self._by_component[process.component] += memory_bytes
         for cgroup in process.cgroup.ancestry():

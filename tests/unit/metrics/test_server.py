@@ -22,6 +22,10 @@ class Kubelet:
     running: dict[str, tuple[int, int]] = field(default_factory=dict)
     reads: int = 0
 
+    def activity(self) -> object:
+        rest = not any(milli for _, milli in self.running.values())
+        return tuple(self.running.items()) if rest else object()
+
     def readings(self) -> Iterable[ContainerReading]:
         self.reads += 1
         for uid, (started_ns, milli) in self.running.items():
@@ -127,3 +131,22 @@ def test_reading_ends_with_the_last_reader():
     cluster.run(3600)
 
     assert before == kubelet.reads
+
+
+def test_readings_that_find_nothing_new_are_passed_over():
+    """When somebody asks it is as if they had taken place: the last one, and the one before it."""
+    cluster, kubelet, server = cluster_with_server()
+    running(cluster, "a", kubelet, 0)
+    cluster.run(1)
+    server.want("test")
+    cluster.run(3600)
+    (metrics,) = server.pod_metrics("default", EVERYTHING)
+
+    assert kubelet.reads < 6
+    assert 15 * SECOND == metrics.window_ns
+    assert 0 <= cluster.sim.wall_ns - metrics.timestamp_ns < 25 * SECOND
+    before = server.version
+    running(cluster, "b", kubelet, 500)
+    cluster.run(60)
+    assert {"a": 0, "b": 500} == usage(server)
+    assert server.version > before

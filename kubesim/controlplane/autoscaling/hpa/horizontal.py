@@ -5,11 +5,15 @@ when it was created or changed. A period begins when the look before has ended.
 
 Mirrors: pkg/controller/podautoscaler/horizontal.go (NewHorizontalController, enqueueHPA,
 processNextWorkItem), rate_limiters.go.
+Departs: a look that would change nothing is passed over, as if it had taken place; it takes none of the
+workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
@@ -19,13 +23,29 @@ from kubesim.api.corev1 import Pod
 from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import LabelSelector
 from kubesim.controlplane.autoscaling.hpa.config import HPAConfig
-from kubesim.controlplane.autoscaling.hpa.reconcile import Reconciler
+from kubesim.controlplane.autoscaling.hpa.reconcile import LONGEST_LOG, Reconciler
+from kubesim.controlplane.autoscaling.hpa.work import Calm
 from kubesim.controlplane.client import Client, Controller, Recorder
 from kubesim.controlplane.client.scale import ScaleClient
 from kubesim.controlplane.metrics.client import MetricsClient
-from kubesim.sim import Sim, SimProcess
+from kubesim.sim import Sim, SimProcess, Ticks
 
 BY_NAMESPACE = "namespace"
+
+
+@dataclass(slots=True)
+class _Rest:
+    """An autoscaler whose looks change nothing.
+
+    Attributes:
+        calm: What the last look found.
+        state: What it depended on.
+        instants_ns: When the looks that were passed over made their recommendations, wall clock.
+    """
+
+    calm: Calm
+    state: tuple[int, int]
+    instants_ns: deque[int] = field(default_factory=lambda: deque(maxlen=LONGEST_LOG))
 
 
 class _ClusterBackend:
@@ -70,17 +90,33 @@ class HorizontalController(Controller):
         client: Its connection to the API server.
         metrics: The metrics APIs.
         config: Its settings.
+        ticks: Where its looks are planned.
+        metrics_version: Grows whenever pods may use more or less than before.
     """
 
     def __init__(
-        self, sim: Sim, *, client: Client, metrics: MetricsClient, config: HPAConfig
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        metrics: MetricsClient,
+        config: HPAConfig,
+        ticks: Ticks,
+        metrics_version: Callable[[], int],
     ) -> None:
         super().__init__(sim, workers=config.concurrent_syncs)
+        self._ticks = ticks
+        self._client = client
+        self._metrics_version = metrics_version
+        self._due_ns: dict[str, int] = {}
+        self._resting: dict[str, _Rest] = {}
+        self._wakings = 0
         self._period_ns = config.sync_period_ns
         self._hpas = client.informer(HorizontalPodAutoscaler)
         self._hpas.add_handler(self._hpa_changed)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_NAMESPACE, lambda pod: (pod.namespace,))
+        self._pods.add_handler(self._pod_changed)
         self._reconciler = Reconciler(
             config=config,
             backend=_ClusterBackend(sim, client=client),
@@ -92,22 +128,76 @@ class HorizontalController(Controller):
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Look at one autoscaler, and again in a period."""
+        self._wake(key)
         hpa = self._hpas.get(key)
         if hpa is None:
             self._reconciler.forget(key)
             return
-        yield from self._reconciler.reconcile(hpa)
-        self.queue.add_after(key, self._period_ns)
+        state, wakings = self._state(), self._wakings
+        done = yield from self._reconciler.reconcile(hpa)
+        if done.calm is not None and (state, wakings) == (self._state(), self._wakings):
+            self._resting[key] = _Rest(done.calm, state)
+        self._add_after(key)
+
+    def look(self, key: str) -> None:
+        """A look is due, if it is not one that was given up."""
+        if self._due_ns.get(key) == self._sim.now:
+            del self._due_ns[key]
+            self.queue.add(key)
+
+    def pass_over(self, key: str, at_ns: int, before_ns: int) -> int | None:
+        """Whether a look would change nothing; see ``Tick.skip``."""
+        rest = self._resting.get(key)
+        if rest is None or rest.state != self._state() or self._due_ns.get(key) != at_ns:
+            return None
+        others = (due_ns for other, due_ns in self._due_ns.items() if other != key)
+        before_ns = min(before_ns, min(others, default=before_ns))
+        end_ns = self._client.pass_requests(at_ns, rest.calm.requests, before_ns)
+        if end_ns is None:
+            return None
+        if rest.calm.replicas is not None:
+            rest.instants_ns.append(self._sim.start_time_ns + end_ns)
+        self._due_ns[key] = end_ns + self._period_ns
+        return self._due_ns[key]
+
+    def _state(self) -> tuple[int, int]:
+        """What looks depend on, beside what this controller hears of itself."""
+        return self._client.server_revision, self._metrics_version()
+
+    def _wake(self, key: str) -> None:
+        """It is looked at again: let it remember what was passed over."""
+        rest = self._resting.pop(key, None)
+        if rest is not None and rest.calm.replicas is not None and rest.instants_ns:
+            self._reconciler.remember(key, rest.calm.replicas, rest.instants_ns)
+
+    def _add_after(self, key: str) -> None:
+        """Have it looked at in a period, if it is not going to be sooner."""
+        due_ns = self._sim.now + self._period_ns
+        known_ns = self._due_ns.get(key)
+        if known_ns is None or known_ns > due_ns:
+            self._due_ns[key] = due_ns
+            self._ticks.add(self._period_ns, _Look(self, key))
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        changed = new or old
+        assert changed is not None
+        self._wakings += 1
+        for key in [key for key in self._resting if key.startswith(f"{changed.namespace}/")]:
+            self._wake(key)
 
     def _hpa_changed(
         self, old: HorizontalPodAutoscaler | None, new: HorizontalPodAutoscaler | None
     ) -> None:
         if new is None:
             assert old is not None
+            self._resting.pop(old.key, None)
+            self._due_ns.pop(old.key, None)
             self._reconciler.forget(old.key)
             return
+        self._wake(new.key)
+        self._wakings += 1
         self._reconciler.register(new.key)
-        self.queue.add_after(new.key, self._period_ns)
+        self._add_after(new.key)
 
     def _list_pods(self, namespace: str, selector: LabelSelector) -> Sequence[Pod]:
         return [
@@ -115,3 +205,17 @@ class HorizontalController(Controller):
             for pod in self._pods.by_index(BY_NAMESPACE, namespace)
             if label_selector_matches(selector, pod.metadata.labels)
         ]
+
+
+class _Look:
+    """A look at one autoscaler that is due."""
+
+    def __init__(self, controller: HorizontalController, key: str) -> None:
+        self._controller = controller
+        self._key = key
+
+    def run(self) -> None:
+        self._controller.look(self._key)
+
+    def skip(self, at_ns: int, before_ns: int) -> int | None:
+        return self._controller.pass_over(self._key, at_ns, before_ns)

@@ -45,6 +45,7 @@ from kubesim.controlplane.autoscaling.hpa.work import (
     ZERO,
     Action,
     Backend,
+    Calm,
     ErrorLabel,
     History,
     MetricComputation,
@@ -58,6 +59,8 @@ from kubesim.controlplane.metrics.client import MetricsClient
 from kubesim.sim import SimProcess
 from kubesim.sim.time import MILLISECOND, SECOND
 
+RESOURCE_METRICS = ("Resource", "ContainerResource")
+LONGEST_LOG = 2000
 RETRY_ATTEMPTS = 5  # retry.DefaultRetry
 RETRY_PAUSE_NS = 10 * MILLISECOND
 _BELOW_MINIMUM = "Current number of replicas below Spec.MinReplicas"
@@ -75,6 +78,7 @@ class _Plan:
         statuses: ``status.currentMetrics``.
         error: What was wrong with some metric.
         failed: Whether nothing can be decided.
+        measured: Whether metrics were asked.
     """
 
     desired: int
@@ -83,6 +87,7 @@ class _Plan:
     statuses: tuple[MetricStatus, ...] = ()
     error: str = ""
     failed: bool = False
+    measured: bool = True
 
 
 class Reconciler:
@@ -171,7 +176,7 @@ class Reconciler:
             work.set(ACTIVE, "False", "ScalingDisabled", message)
             if not enabled:
                 work.conditions = without_condition(work.conditions, ZERO)
-            return _Plan(desired=0, rescale=False)
+            return _Plan(desired=0, rescale=False, measured=False)
         if current > spec.max_replicas:
             return _Plan(desired=spec.max_replicas, rescale=True, reason=_ABOVE_MAXIMUM)
         if current < work.minimum:
@@ -389,7 +394,46 @@ class Reconciler:
             error="none" if written and not plan.error else "internal",
             computations=tuple(work.computations),
             desired=desired,
+            calm=self._calm(work, plan) if status == hpa.status else None,
         )
+
+    def _calm(self, work: Work, plan: _Plan) -> Calm | None:
+        """What to know of a reconciliation that changed nothing, if the next will not either."""
+        hpa, history = work.hpa, work.history
+        if plan.rescale or plan.error:
+            return None
+        if not plan.measured:
+            return Calm(requests=1, replicas=None)
+        if any(metric.type not in RESOURCE_METRICS for metric in hpa.spec.metrics):
+            return None  # rates and queues have windows of their own
+        since_ns = self._now() - self._longest_window_ns(hpa)
+        log = history.recommendations or ()
+        said = {item.replicas for item in log if item.at_ns >= since_ns}
+        changes = (*history.scale_ups, *history.scale_downs)
+        if len(said) != 1 or any(item.at_ns >= since_ns for item in changes):
+            return None  # what was said or done before still counts, and will not some day
+        rules = self._config.readiness
+        settled_ns = self._now() - rules.cpu_initialization_period_ns - SECOND
+        selector = self.selectors.get(hpa.key)
+        pods = self._pods(hpa.namespace, selector) if selector is not None else ()
+        if any((pod.status.start_time or self._now()) > settled_ns for pod in pods):
+            return None
+        return Calm(requests=1 + len(hpa.spec.metrics), replicas=said.pop())
+
+    def _longest_window_ns(self, hpa: HorizontalPodAutoscaler) -> int:
+        """For how long a recommendation or a change counts."""
+        windows = [self._config.downscale_stabilization_ns]
+        if hpa.spec.behavior is not None:
+            for rules in filter(None, (hpa.spec.behavior.scale_up, hpa.spec.behavior.scale_down)):
+                windows.append((rules.stabilization_window_seconds or 0) * SECOND)
+                windows += [policy.period_seconds * SECOND for policy in rules.policies]
+        return max(windows) + SECOND
+
+    def remember(self, key: str, replicas: int, instants_ns: Sequence[int]) -> None:
+        """Recommendations of reconciliations that were passed over: all said the same."""
+        history = self.histories[key]
+        made = tuple(Recommendation(replicas, at_ns) for at_ns in instants_ns)
+        history.recommendations = (*(history.recommendations or ()), *made)[-LONGEST_LOG:]
 
     def _write_scale(
         self, hpa: HorizontalPodAutoscaler, scale: Scale, desired: int

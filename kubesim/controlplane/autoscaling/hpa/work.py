@@ -85,6 +85,20 @@ class MetricComputation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """A reconciliation that changed nothing, and that time alone will not make change anything.
+
+    Attributes:
+        requests: How many requests it made.
+        replicas: What it recommended, as all recommendations that still count do; ``None`` when it
+            recommended nothing.
+    """
+
+    requests: int
+    replicas: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """What monitoring is told about one reconciliation.
 
@@ -93,12 +107,14 @@ class Reconciliation:
         error: Who is to blame for what went wrong.
         computations: The metrics, in order.
         desired: The gauge of desired replicas; ``None`` when it was not set.
+        calm: What it takes to know that the next one will change nothing either, if it will not.
     """
 
     action: Action = "none"
     error: ErrorLabel = "none"
     computations: tuple[MetricComputation, ...] = ()
     desired: int | None = None
+    calm: Calm | None = None
 
 
 @dataclass(slots=True)

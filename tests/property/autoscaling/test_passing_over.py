@@ -1,0 +1,123 @@
+"""An idle cluster is not looked at; and nobody can tell."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kubesim.facts import RunEnded
+from kubesim.scenario import Scenario
+from kubesim.sim import Ticks
+from kubesim.telemetry import Run
+
+
+def deployment(name: str, replicas: int) -> dict[str, Any]:
+    container = {"name": "c", "image": f"{name}:v1", "resources": {"requests": {"cpu": "100m"}}}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
+        },
+    }  # fmt: skip
+
+
+def service(name: str) -> dict[str, Any]:
+    spec = {"selector": {"app": name}, "ports": [{"port": 80}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def autoscaler(name: str, **spec: Any) -> dict[str, Any]:
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 5,
+                 "metrics": [{"type": "Resource", "resource": cpu}], **spec},
+    }  # fmt: skip
+
+
+BEHAVIOR = {
+    "scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}]},
+    "scaleDown": {"stabilizationWindowSeconds": 60},
+}
+
+
+def facts(run: Run) -> list[tuple[int, object]]:
+    return [(at_ns, fact) for at_ns, fact in run.journal if not isinstance(fact, RunEnded)]
+
+
+def both_ways(scenario: Scenario, seed: int = 1) -> tuple[Run, Run]:
+    """The run as it is, and with every tick taking place."""
+    passed_over = scenario.run(seed=seed)
+    with mock.patch.object(Ticks, "_skip", return_value=None):
+        ticked = scenario.run(seed=seed)
+    return passed_over, ticked
+
+
+@pytest.fixture
+def load(write_scenario):
+    """Loads a scenario with these manifests."""
+
+    def made(manifests: list[dict[str, Any]], **spec: Any) -> Scenario:
+        images = [
+            {"name": "web:v1", "layers": [{"size": "1Mi"}], "program": {"service": "20ms"}},
+            {"name": "busy:v1", "layers": [{"size": "1Mi"}], "program": {"cpu": "33m"}},
+        ]
+        text = "---\n".join(yaml.safe_dump(manifest) for manifest in manifests)
+        return Scenario.load(write_scenario(yaml.safe_dump({"images": images, **spec}), text))
+
+    return made
+
+
+def test_an_idle_day_costs_next_to_nothing(load):
+    """A Deployment and its autoscaler: some hundred events, not forty thousand."""
+    scenario = load([deployment("web", 1), autoscaler("web")], duration="24h")
+    run = scenario.run()
+
+    assert run.events < 1000
+
+
+moments = st.integers(1, 55)
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    visits=st.lists(st.tuples(moments, st.integers(1, 4), st.integers(1, 20)), max_size=3),
+    steps=st.lists(st.tuples(moments, st.integers(0, 4)), max_size=2),
+    behavior=st.booleans(),
+    minimum=st.integers(1, 2),
+    seed=st.integers(1, 3),
+)
+def test_nobody_can_tell(load, visits, steps, behavior, minimum, seed):
+    """Fact for fact, at the same instants: with visits, changes by hand, and a busy neighbour."""
+    scenario = load(
+        [
+            deployment("web", 1), service("web"),
+            autoscaler("web", minReplicas=minimum, **({"behavior": BEHAVIOR} if behavior else {})),
+            deployment("busy", 1), autoscaler("busy"),
+        ],
+        duration="1h",
+        traffic=[
+            {"name": f"visit-{number}", "service": "web", "from": f"{at}m",
+             "until": f"{at * 60 + 20 * length}s", "rate": f"{rate}/s"}
+            for number, (at, length, rate) in enumerate(visits)
+        ],
+        timeline=[
+            {"at": f"{at}m", "scale": {"kind": "Deployment", "name": "web", "replicas": replicas}}
+            for at, replicas in steps
+        ],
+    )  # fmt: skip
+    passed_over, ticked = both_ways(scenario, seed)
+
+    assert facts(ticked) == facts(passed_over)
+    assert passed_over.events < ticked.events
