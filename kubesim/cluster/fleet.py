@@ -8,6 +8,7 @@ cloud's controller deletes the object.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -77,6 +78,8 @@ class Fleet:
         self._indexes: dict[str, int] = {}
         self._next_index = 0
         self._silent: set[str] = set()
+        self._boots: Counter[str] = Counter()
+        self._cut_until_ns: dict[str, int] = {}
         self._watchers: list[Callable[[Instance], None]] = []
         self.cloud = Cloud(
             self._sim,
@@ -123,34 +126,46 @@ class Fleet:
     def fail(self, node_name: str) -> None:
         """A node goes down at once; its instance stays, broken, and costs money."""
         self._power_off(node_name)
+        self._boots[node_name] += 1  # one that was booting does not get there
 
     def reboot(self, node_name: str) -> None:
         """A node goes down (if it is not down already) and boots again."""
         self._power_off(node_name)
         instance = self.instance_of[node_name]
         boot_ns = self._boot.draw(self._sim.rng(f"reboot/{node_name}"))
-        self._sim.call_in(boot_ns, self._boot_again, node_name, instance)
+        self._boots[node_name] += 1
+        boot = self._boots[node_name]
+        self._sim.call_in(boot_ns, self._boot_again, node_name, instance, boot)
 
     def partition(self, node_name: str, for_ns: int) -> None:
-        """A node's kubelet does not reach the API server for a while; everything on it goes on."""
-        assembly = self.nodes[node_name]
-        if node_name in self._silent or assembly.kubelet.cut_off:
-            return
-        last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
-        assembly.kubelet.cut()
-        self._sim.emit(NodePartitioned(node=node_name))
-        self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
-        self._sim.call_in(for_ns, self._rejoin, node_name, assembly)
+        """A node's kubelet does not reach the API server for a while; everything on it goes on.
 
-    def _rejoin(self, node_name: str, assembly: NodeAssembly) -> None:
-        if self.nodes.get(node_name) is not assembly or node_name in self._silent:
-            return
-        self._sim.emit(NodeRejoined(node=node_name))
-        self._node_lifecycle.node_heard(node_name)
-        assembly.kubelet.join()
+        A boot does not mend it, and of two at a time the later end counts.
+        """
+        until_ns = max(self._sim.now + for_ns, self._cut_until_ns.get(node_name, 0))
+        self._cut_until_ns[node_name] = until_ns
+        self._sim.call_in(for_ns, self._rejoin, node_name)
+        kubelet = self.nodes[node_name].kubelet
+        if node_name not in self._silent and not kubelet.cut_off:
+            last_renewal_ns = kubelet.last_lease_renewal_ns()
+            kubelet.cut()
+            self._sim.emit(NodePartitioned(node=node_name))
+            self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
 
-    def _boot_again(self, node_name: str, instance: str) -> None:
-        if self.instance_of.get(node_name) != instance or node_name not in self._silent:
+    def _is_partitioned(self, node_name: str) -> bool:
+        return self._cut_until_ns.get(node_name, 0) > self._sim.now
+
+    def _rejoin(self, node_name: str) -> None:
+        if self._is_partitioned(node_name) or node_name not in self.nodes:
+            return
+        kubelet = self.nodes[node_name].kubelet
+        if node_name not in self._silent and kubelet.cut_off:
+            self._sim.emit(NodeRejoined(node=node_name))
+            self._node_lifecycle.node_heard(node_name)
+            kubelet.join()
+
+    def _boot_again(self, node_name: str, instance: str, boot: int) -> None:
+        if self.instance_of.get(node_name) != instance or boot != self._boots[node_name]:
             return
         self._silent.discard(node_name)
         before = self.nodes[node_name]
@@ -164,7 +179,10 @@ class Fleet:
         )
         self.nodes[node_name] = replace(assembly, since_ns=before.since_ns)
         self._sim.emit(NodeBooted(node=node_name))
-        self._node_lifecycle.node_heard(node_name)
+        if self._is_partitioned(node_name):
+            assembly.kubelet.cut()
+        else:
+            self._node_lifecycle.node_heard(node_name)
         assembly.kubelet.report_boot()
 
     def _existed(self, node: NodeConfig) -> None:
@@ -228,11 +246,13 @@ class Fleet:
         assembly = self.nodes[node_name]
         last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
         assembly.power_off()
-        self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
+        if not assembly.kubelet.cut_off:  # else it has been silent for longer
+            self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
 
     def _gone(self, instance: Instance) -> None:
         name = instance.spec.node
         self.instance_of.pop(name, None)
+        self._cut_until_ns.pop(name, None)
         if self.nodes.pop(name, None) is not None:
             self._silent.discard(name)
             heapq.heappush(self._free, self._indexes.pop(name))

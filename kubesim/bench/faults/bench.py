@@ -22,6 +22,7 @@ from kubesim.api.corev1 import Pod
 from kubesim.api.podutil import get_pod_condition
 from kubesim.bench.faults.schedule import HOST, MEMORY_GIB, NODES, Schedule, schedule_of
 from kubesim.bench.result import Result
+from kubesim.facts import NodeBooted, NodeFailed, RequestsInFlight
 from kubesim.scenario import LiveRun, Scenario
 from kubesim.scenario.steps import VERBS
 from kubesim.share import share_path
@@ -187,9 +188,17 @@ def live_run(schedule: Schedule) -> LiveRun:
 
 
 def unsettled(live: LiveRun) -> Iterator[str]:
-    """What has not come back at the end: pods that a controller lost, or that are not ready."""
+    """What is wrong at the end, when everything that broke had time to come back."""
+    down = _without_power(live)
+    yield from _workloads(live, down)
+    yield from _containers(live, down)
+    for _, fact in live.simulation.sim.journal.of(RequestsInFlight):
+        yield f"{fact.requests} requests of {fact.traffic} never ended"
+
+
+def _workloads(live: LiveRun, down: set[str]) -> Iterator[str]:
+    """Pods that a controller lost, or that are not ready."""
     store = live.simulation.store
-    down = {step.fail_node for step in live.scenario.spec.timeline}
     for deployment in store.values(Deployment):
         pods = [
             pod
@@ -209,6 +218,39 @@ def unsettled(live: LiveRun) -> Iterator[str]:
     for job in store.values(Job):
         if not any(c.status == "True" and c.type in DECIDED for c in job.status.conditions):
             yield f"job {job.name} has not ended"
+
+
+def _containers(live: LiveRun, down: set[str]) -> Iterator[str]:
+    """What runs is what the API server says: nothing of a pod that is gone, nothing missing."""
+    running = {
+        (name, sandbox.metadata.uid, container.name)
+        for name, assembly in live.simulation.nodes.items()
+        if name not in down
+        for sandbox in assembly.containerd.list_pod_sandbox_stats()
+        for container in sandbox.containers
+    }
+    said = {
+        (pod.spec.node_name or "", pod.uid, status.name)
+        for pod in live.simulation.store.values(Pod)
+        if pod.spec.node_name not in down
+        for status in pod.status.container_statuses
+        if status.state.running is not None
+    }
+    for node, uid, name in sorted(running - said):
+        yield f"{name} of pod {uid} runs on {node}, and nobody knows"
+    for node, uid, name in sorted(said - running):
+        yield f"{name} of pod {uid} is said to run on {node}, and does not"
+
+
+def _without_power(live: LiveRun) -> set[str]:
+    """The nodes that are down: what failed last and was not booted since."""
+    down: set[str] = set()
+    for _, fact in live.simulation.sim.journal:
+        if isinstance(fact, NodeFailed):
+            down.add(fact.node)
+        elif isinstance(fact, NodeBooted):
+            down.discard(fact.node)
+    return down
 
 
 def _waiting(pod: Pod) -> str:

@@ -1,7 +1,8 @@
 """A schedule of faults, made from its seed and from nothing else: what breaks, when, and for how long.
 
 Each fault begins in the first minutes. Most end again after a while, so that at the end of the run one
-can ask whether everything came back; a node that crashes stays down, and one always stays up.
+can ask whether everything came back; a node that crashes stays down until something boots it, and one
+never crashes.
 """
 
 from __future__ import annotations
@@ -63,13 +64,22 @@ def schedule_of(seed: int) -> Schedule:
     return Schedule(seed=seed, steps=tuple(sorted(steps, key=lambda step: step.at)))
 
 
-KINDS = ("crash", "cut", "outage", "disk", "memory", "rollout")
+KINDS = (
+    "crash", "outage of power", "reboot", "partition", "cut", "outage", "disk", "memory", "rollout",
+)  # fmt: skip
 
 
 def _steps(kind: str, node: str, at_ns: int, until_ns: int, rng: Rng) -> Iterator[Step]:
     match kind:
         case "crash":
             yield _step(at_ns, fail_node=node)
+        case "outage of power":
+            yield _step(at_ns, fail_node=node)
+            yield _step(until_ns, reboot=node)
+        case "reboot":
+            yield _step(at_ns, reboot=node)
+        case "partition":
+            yield _step(at_ns, partition={"node": node, "for": f"{until_ns - at_ns}ns"})
         case "cut":
             yield _step(at_ns, cut=f"node/{node}")
             yield _step(until_ns, heal=f"node/{node}")

@@ -77,21 +77,18 @@ class PodContainers:
     def ensure(self, container: Container, sandbox: Sandbox) -> SimProcess[None]:
         """Have a container running, unless it has ended for good or has to wait."""
         latest = self.latest(container)
-        attempt = 0
+        attempt = 0 if latest is None else latest.attempt + 1
         if latest is not None and latest.state is cri.ContainerState.RUNNING:
             self.waiting.pop(container.name, None)
             if not (yield from self._killed(container, latest, sandbox)):
                 return
-            attempt = latest.attempt + 1
         elif latest is not None and container.name in self._restarting:
             self._restarting.discard(container.name)
-            attempt = latest.attempt + 1
         elif latest is not None and latest.state is cri.ContainerState.EXITED:
             if not should_restart(self._pod(), latest.exit_code, container):
                 return
             if not self._backed_off(container, latest):
                 return
-            attempt = latest.attempt + 1
         began_ns = self._sim.now
         waiting = yield from self._context.images.ensure_image_exists(
             self._pod(), container, sandbox.config

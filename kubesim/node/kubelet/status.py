@@ -125,7 +125,7 @@ def _container_status(container: Container, pod: Pod, seen: Observation) -> Cont
     waiting = seen.waiting.get(container.name)
     state, last_state = ContainerState(), ContainerState()
     if previous is not None:
-        last_state = _terminated(previous, seen)
+        last_state = _last_state(previous, seen)
     if latest is None or latest.state is cri.ContainerState.CREATED:
         blocked = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
         reason, message = waiting or (blocked, "")
@@ -166,13 +166,22 @@ def _waiting(reason: str, message: str) -> ContainerState:
     return ContainerState(waiting=waiting)
 
 
+def _last_state(run: cri.ContainerStatus, seen: Observation) -> ContainerState:
+    """How the run before the latest ended; one that the power failed under was never started."""
+    if run.state is cri.ContainerState.CREATED:
+        return ContainerState(waiting=ContainerStateWaiting())
+    return _terminated(run, seen)
+
+
 def _terminated(run: cri.ContainerStatus, seen: Observation) -> ContainerState:
+    # What could not be started has the start time that people know from StartError: 1970.
+    started_at = seen.epoch_ns + run.started_at if run.started_at else 0
     return ContainerState(
         terminated=ContainerStateTerminated(
             exit_code=run.exit_code,
             reason=run.reason or None,
             message=run.message or None,
-            started_at=seen.epoch_ns + run.started_at,
+            started_at=started_at,
             finished_at=seen.epoch_ns + run.finished_at,
             container_id=f"containerd://{run.id}",
         )

@@ -6,7 +6,7 @@ import pytest
 
 from kubesim.api.corev1 import Node, Pod
 from kubesim.api.podutil import get_node_condition, get_pod_condition
-from kubesim.facts import ContainerStarted, EventRecorded, NodeBooted
+from kubesim.facts import ContainerStarted, CriCalled, EventRecorded, NodeBooted
 from kubesim.scenario.live import LiveRun
 from kubesim.scenario.loading import load_scenario
 from kubesim.sim.time import SECOND
@@ -144,3 +144,61 @@ def test_pods_that_were_evicted_meanwhile_are_killed_after_the_partition(tmp_pat
     assert {"a-0", "a-1"} == set(meanwhile)
     assert meanwhile["a-0"].metadata.deletion_timestamp is not None
     assert ["a-1"] == [pod.spec.node_name for pod in pods(web)]
+
+
+def test_a_boot_does_not_mend_a_partition(tmp_path: Path) -> None:
+    """The node that rebooted meanwhile knows of no pod until the partition is over."""
+    timeline = "    - {at: 60s, partition: {node: a-0, for: 300s}}\n    - {at: 70s, reboot: a-0}\n"
+    web = live(tmp_path, timeline)
+    run(web, 350)
+    meanwhile, booted = ready_of(web), [*web.simulation.sim.journal.of(NodeBooted)]
+    started = len(starts(web))
+    run(web, 420)
+
+    assert 1 == len(booted)
+    assert ("Unknown", 1) == (meanwhile, started)
+    assert "True" == ready_of(web)
+    assert [0, 1] == [fact.attempt for fact in starts(web)]
+
+
+def test_of_two_partitions_the_later_end_counts(tmp_path: Path) -> None:
+    """A short one within a long one ends nothing."""
+    timeline = (
+        "    - {at: 60s, partition: {node: a-0, for: 200s}}\n"
+        "    - {at: 70s, partition: {node: a-0, for: 10s}}\n"
+    )
+    web = live(tmp_path, timeline)
+    run(web, 250)
+    late = ready_of(web)
+    run(web, 300)
+
+    assert ["Unknown", "True"] == [late, ready_of(web)]
+
+
+def test_a_node_that_fails_while_it_boots_stays_down(tmp_path: Path) -> None:
+    """What goes down last counts."""
+    web = live(tmp_path, "    - {at: 60s, reboot: a-0}\n    - {at: 62s, failNode: a-0}\n")
+    run(web, 400)
+
+    assert not [*web.simulation.sim.journal.of(NodeBooted)]
+    assert "Unknown" == ready_of(web)
+
+
+def test_what_the_power_failed_under_was_never_started(tmp_path: Path) -> None:
+    """A container that was created and not started: no end is invented, and it counts as a restart."""
+    whole = live(tmp_path, "    - {at: 1200s, failNode: a-1}\n")
+    run(whole, 60)
+    journal = whole.simulation.sim.journal
+    (began_ns,) = [
+        fact.began_ns
+        for _, fact in journal.of(CriCalled)
+        if fact.method == "StartContainer"
+    ]
+    web = live(tmp_path, f"    - {{at: {began_ns + 1000}ns, reboot: a-0}}\n")
+    run(web, 120)
+    status = pods(web)[0].status.container_statuses[0]
+
+    assert status.last_state.terminated is None
+    assert status.last_state.waiting is not None
+    assert 1 == status.restart_count
+    assert status.ready
