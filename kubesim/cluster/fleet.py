@@ -246,6 +246,7 @@ class Fleet:
         assembly = self.nodes[node_name]
         last_renewal_ns = assembly.kubelet.last_lease_renewal_ns()
         assembly.power_off()
+        self._world.topology.drop(f"node/{node_name}")
         if not assembly.kubelet.cut_off:  # else it has been silent for longer
             self._node_lifecycle.node_silent(node_name, last_renewal_ns=last_renewal_ns)
 

@@ -1,7 +1,7 @@
 """A thousand schedules, each on a cluster of its own, and what of the invariants did not hold.
 
-The cluster is small: three nodes, a Deployment of containers, one of Wasm pods, a Job, and users who try
-again. A run is judged while it goes on (``kubesim.scenario.checkers``) and when everything that broke
+The cluster is small: three nodes, two of which have room for everything and not for more, a Deployment of
+containers, one of Wasm pods, a Job, and users who try again. A run is judged while it goes on (``kubesim.scenario.checkers``) and when everything that broke
 had time to come back: then each workload has the pods it wants, ready wherever there is a machine.
 """
 
@@ -41,7 +41,7 @@ spec:
   nodePools:
     - name: node
       count: {len(NODES)}
-      capacity: {{cpu: "4", memory: {MEMORY_GIB}Gi, ephemeralStorage: 20Gi, pods: 30}}
+      capacity: {{cpu: "2", memory: {MEMORY_GIB}Gi, ephemeralStorage: 20Gi, pods: 30}}
       runtimes: [runc, spin]
   images:
     - name: {HOST}/shop:v1

@@ -173,6 +173,8 @@ class ImageStore:
         pull.done.succeed()
 
     def _bring(self, reference: str, image: Image, pull: _Pull, began_ns: int) -> SimProcess[None]:
+        if self._down:
+            yield self._sim.event()  # never: the disk has had another master since
         resolved_ns = self._sim.now
         pull.layers = image.layers
         fetch = self._fetch_lazily if self._config.lazy else self._fetch_layers
@@ -284,6 +286,8 @@ class ImageStore:
             for layer in missing
         ]
         yield self._sim.all_of(tables)
+        if self._down:
+            yield self._sim.event()  # never
         slots = self._sim.resource(self._config.max_concurrent_downloads)
         for layer in missing:
             if layer.digest not in self.content.blobs:

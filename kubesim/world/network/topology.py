@@ -98,7 +98,7 @@ class Topology:
         self._parent: dict[str, str] = {}
         self._paths: dict[tuple[str, str], Path | None] = {}
         self._cut: dict[frozenset[str], tuple[str, str]] = {}
-        self._under_way: dict[Flow, frozenset[frozenset[str]]] = {}
+        self._under_way: dict[Flow, tuple[frozenset[frozenset[str]], tuple[str, str]]] = {}
         self._changed: Event = sim.event()
         for zone, link in config.zones:
             self._link(f"zone/{zone}", CORE, link)
@@ -140,7 +140,7 @@ class Topology:
             return
         self._cut[edge] = (a, b)
         self._forget_paths()
-        for flow, edges in self._under_way.items():
+        for flow, (edges, _) in self._under_way.items():
             if edge in edges and not flow.done.triggered:
                 self._fluid.cancel(flow)
                 flow.done.succeed()
@@ -151,6 +151,13 @@ class Topology:
             self._forget_paths()
             changed, self._changed = self._changed, self._sim.event()
             changed.succeed()
+
+    def drop(self, place: str) -> None:
+        """Nobody sends or receives there any more: what is under way never arrives."""
+        for flow, (_, ends) in list(self._under_way.items()):
+            if place in ends:
+                self._fluid.cancel(flow)
+                del self._under_way[flow]
 
     def isolate(self, place: str) -> None:
         """Cut every edge of a place."""
@@ -182,7 +189,7 @@ class Topology:
             if not path.pipes:
                 return
             flow = self._fluid.begin(path.pipes, left)
-            self._under_way[flow] = path.edges
+            self._under_way[flow] = path.edges, (source, target)
             yield flow.done
             del self._under_way[flow]
             left = math.ceil(flow.left) if flow.left > WHOLE_BYTES else 0
