@@ -1,8 +1,9 @@
 """A thousand schedules, each on a cluster of its own, and what of the invariants did not hold.
 
-The cluster is small: three nodes, two of which have room for everything and not for more, a Deployment of
-containers, one of Wasm pods, a Job, and users who try again. A run is judged while it goes on (``kubesim.scenario.checkers``) and when everything that broke
-had time to come back: then each workload has the pods it wants, ready wherever there is a machine.
+The cluster is small: three nodes, two of which have room for everything and not for more, a
+Deployment of containers, one of Wasm pods, a Job, and users who try again. A run is judged while it
+goes on (``kubesim.scenario.checkers``) and when everything that broke had time to come back: then each
+workload has the pods it wants, ready wherever there is a machine.
 """
 
 from __future__ import annotations

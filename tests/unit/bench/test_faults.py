@@ -98,7 +98,6 @@ def _as_if_it_had_run(run: Any, seen: Any) -> Any:
     return status._terminated(replace(run, started_at=1), seen)
 
 
-
 @pytest.mark.parametrize(
     ("plant", "found"),
     [
@@ -107,9 +106,7 @@ def _as_if_it_had_run(run: Any, seen: Any) -> Any:
         (_invents_an_end, "older than the pod"),
     ],
 )
-def test_a_planted_bug_is_found(
-    plant: Any, found: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_planted_bug_is_found(plant: Any, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few schedules find what one line of a component does wrong."""
     plant(monkeypatch)
     assert any(re.search(found, replay(seed).violation) for seed in (20, 59, *range(1, 10)))

@@ -190,9 +190,7 @@ def test_what_the_power_failed_under_was_never_started(tmp_path: Path) -> None:
     run(whole, 60)
     journal = whole.simulation.sim.journal
     (began_ns,) = [
-        fact.began_ns
-        for _, fact in journal.of(CriCalled)
-        if fact.method == "StartContainer"
+        fact.began_ns for _, fact in journal.of(CriCalled) if fact.method == "StartContainer"
     ]
     web = live(tmp_path, f"    - {{at: {began_ns + 1000}ns, reboot: a-0}}\n")
     run(web, 120)

@@ -232,7 +232,7 @@ def test_times_of_a_container_are_in_order(started_at: int, finished_at: int | N
         lambda stored: stored.replace(status=stored.status.replace(container_statuses=(status,))),
         status=True,
     )
-    with pytest.raises(SimulationError, match="older than the pod|ended before it began"):
+    with pytest.raises(SimulationError, match=r"older than the pod|ended before it began"):
         Checkers(cluster.api.store).at_end()
 
 
