@@ -184,6 +184,8 @@ class Run:
         yield from (self.recorded, self.refused, self.workloads, self.sources)
         yield from (self.traffic, self.losses, self.traffic_curve, self.queues)
         yield self.sizes
+        if len(self.transcript):
+            yield self.transcript
         for kind, table in self.facts().items():
             yield Table(f"fact_{kind}", table.columns, list(table))
 
