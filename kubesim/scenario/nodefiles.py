@@ -90,6 +90,8 @@ def unsimulated_settings(spec: ScenarioSpec) -> Iterator[str]:
     for pool in spec.node_pools:
         for name in pool.kubelet.unsimulated():
             yield f"pool {pool.name}: KubeletConfiguration {name} has no effect"
+        for name in pool.containerd.unsimulated():
+            yield f"pool {pool.name}: containerd {name} has no effect"
     shims = [
         entry.shim for pool in spec.node_pools for entry in cri_config(pool).runtimes.values()
     ]

@@ -31,7 +31,9 @@ def pod_cgroup(pod: Pod, qos: PodQOSClass) -> str:
     return f"/kubepods{above}/pod{pod.uid}"
 
 
-def resource_config_for_pod(pod: Pod, qos: PodQOSClass) -> LinuxContainerResources:
+def resource_config_for_pod(
+    pod: Pod, qos: PodQOSClass, period_us: int = QUOTA_PERIOD_US
+) -> LinuxContainerResources:
     """The pod's own limits: those of its containers together, where all of them have one."""
     if qos == "BestEffort":
         return LinuxContainerResources(cpu_shares=MIN_SHARES)
@@ -39,18 +41,18 @@ def resource_config_for_pod(pod: Pod, qos: PodQOSClass) -> LinuxContainerResourc
     request_cpu = requests["cpu"].milli_value() if "cpu" in requests else 0
     quota = memory = 0
     if "cpu" in limits and _declared(pod, "cpu"):
-        quota = cpu_quota_us(limits["cpu"].milli_value())
+        quota = cpu_quota_us(limits["cpu"].milli_value(), period_us)
     if "memory" in limits and _declared(pod, "memory"):
         memory = limits["memory"].value()
     return LinuxContainerResources(
-        cpu_period=QUOTA_PERIOD_US,
+        cpu_period=period_us or QUOTA_PERIOD_US,
         cpu_quota=quota,
         cpu_shares=cpu_shares(request_cpu),
         memory_limit_in_bytes=memory,
     )
 
 
-def linux_pod_sandbox_config(pod: Pod) -> LinuxPodSandboxConfig:
+def linux_pod_sandbox_config(pod: Pod, period_us: int = QUOTA_PERIOD_US) -> LinuxPodSandboxConfig:
     """The pod's cgroup and its limits, as RunPodSandbox is given them."""
     qos = pod_qos(pod.spec)
     overhead = None
@@ -63,7 +65,7 @@ def linux_pod_sandbox_config(pod: Pod) -> LinuxPodSandboxConfig:
         )
     return LinuxPodSandboxConfig(
         cgroup_parent=pod_cgroup(pod, qos),
-        resources=resource_config_for_pod(pod, qos),
+        resources=resource_config_for_pod(pod, qos, period_us),
         overhead=overhead,
     )
 

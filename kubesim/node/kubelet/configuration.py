@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.quantity import Quantity
-from kubesim.sim.time import SECOND
+from kubesim.sim.time import MICROSECOND, SECOND
 
 MINUTE = 60 * SECOND
 
@@ -131,6 +131,11 @@ class KubeletConfiguration:
     kernel_memcg_notification: bool = False
     volume_stats_agg_period_ns: int = MINUTE
     crash_loop_max_ns: int = 300 * SECOND
+
+    @property
+    def cfs_period_us(self) -> int:
+        """The period of CPU quotas in microseconds; 0 where limits make no quotas."""
+        return self.cpu_cfs_quota_period_ns // MICROSECOND if self.cpu_cfs_quota else 0
 
     @property
     def lease_renew_period_ns(self) -> int:

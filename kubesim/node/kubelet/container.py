@@ -23,22 +23,29 @@ def cpu_shares(milli_cpu: int) -> int:
     return min(max(milli_cpu * 1024 // 1000, MIN_SHARES), MAX_SHARES)
 
 
-def cpu_quota_us(milli_cpu: int) -> int:
-    """CFS quota of a CPU limit, in microseconds a period; 0 means no limit."""
-    if milli_cpu == 0:
+def cpu_quota_us(milli_cpu: int, period_us: int = QUOTA_PERIOD_US) -> int:
+    """CFS quota of a CPU limit, in microseconds a period; 0 means no limit.
+
+    Args:
+        milli_cpu: The limit; 0 for none.
+        period_us: ``cpuCFSQuotaPeriod``; 0 where ``cpuCFSQuota`` is off.
+    """
+    if milli_cpu == 0 or period_us == 0:
         return 0
-    return max(milli_cpu * QUOTA_PERIOD_US // 1000, MIN_QUOTA_US)
+    return max(milli_cpu * period_us // 1000, MIN_QUOTA_US)
 
 
-def linux_resources(container: Container, *, oom_score_adj: int = 0) -> LinuxContainerResources:
+def linux_resources(
+    container: Container, *, oom_score_adj: int = 0, period_us: int = QUOTA_PERIOD_US
+) -> LinuxContainerResources:
     """What the container's requests and limits become in its cgroup."""
     limits, requests = container.resources.limits, container.resources.requests
     limit_cpu = limits["cpu"].milli_value() if "cpu" in limits else 0
     request_cpu = requests["cpu"].milli_value() if "cpu" in requests else limit_cpu
     memory = limits["memory"].value() if "memory" in limits else 0
     return LinuxContainerResources(
-        cpu_period=QUOTA_PERIOD_US,
-        cpu_quota=cpu_quota_us(limit_cpu),
+        cpu_period=period_us or QUOTA_PERIOD_US,
+        cpu_quota=cpu_quota_us(limit_cpu, period_us),
         cpu_shares=cpu_shares(request_cpu),
         memory_limit_in_bytes=memory,
         oom_score_adj=oom_score_adj,
@@ -51,6 +58,7 @@ def container_config(
     attempt: int,
     envs: tuple[tuple[str, str], ...],
     oom_score_adj: int = 0,
+    period_us: int = QUOTA_PERIOD_US,
 ) -> ContainerConfig:
     """What CreateContainer is given."""
     assert container.image, container.name
@@ -61,7 +69,7 @@ def container_config(
         command=container.command,
         args=container.args,
         envs=envs,
-        linux=linux_resources(container, oom_score_adj=oom_score_adj),
+        linux=linux_resources(container, oom_score_adj=oom_score_adj, period_us=period_us),
         ports=tuple(port.container_port for port in container.ports),
     )
 

@@ -166,7 +166,13 @@ class PodContainers:
             envs = yield from self._environment(container, sandbox.ip)
             capacity_bytes = context.memory_capacity_bytes
             score = oom_score_adj(pod, container, memory_capacity_bytes=capacity_bytes)
-            config = container_config(container, attempt=attempt, envs=envs, oom_score_adj=score)
+            config = container_config(
+                container,
+                attempt=attempt,
+                envs=envs,
+                oom_score_adj=score,
+                period_us=context.settings.cfs_period_us,
+            )
             if container.volume_mounts:
                 mounts = self._volumes.mounts(pod, container, dict(envs))
                 config = replace(config, mounts=mounts)

@@ -55,7 +55,7 @@ class PodWorker:
         self._sim = context.sim
         self._finished = finished
         self._sandbox_id = ""
-        self._linux = linux_pod_sandbox_config(pod)
+        self._linux = linux_pod_sandbox_config(pod, context.settings.cfs_period_us)
         self._pod_ip = ""
         self._prober = PodProber(context.probes, pod=lambda: self.pod, updated=self.kick)
         self._volumes = PodVolumes(

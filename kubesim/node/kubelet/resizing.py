@@ -54,7 +54,7 @@ class PodResizer:
         self._containers = containers
         self._in_progress: PodCondition | None = None
         self._resized: Callable[[], None] | None = None
-        self._cgroup = resource_config_for_pod(pod(), pod_qos(pod().spec))
+        self._cgroup = self._wanted()
 
     def set_pending(self, condition: PodCondition | None) -> bool:
         """Whether that is news: the condition, but for its time, was another one before."""
@@ -151,7 +151,9 @@ class PodResizer:
         for container, status in sorted(stay, key=lambda pair: self._memory_grows(pair[0])):
             capacity_bytes = context.memory_capacity_bytes
             score = oom_score_adj(pod, container, memory_capacity_bytes=capacity_bytes)
-            linux = linux_resources(container, oom_score_adj=score)
+            linux = linux_resources(
+                container, oom_score_adj=score, period_us=context.settings.cfs_period_us
+            )
             yield from context.runtime.update_container_resources(status.id, linux)
             self._containers.actuated[container.name] = (status.id, container.resources)
         yield from self._set_cgroup(wanted, sandbox)
@@ -160,7 +162,8 @@ class PodResizer:
 
     def _wanted(self) -> cri.LinuxContainerResources:
         pod = self._pod()
-        return resource_config_for_pod(pod, pod_qos(pod.spec))
+        period_us = self._context.settings.cfs_period_us
+        return resource_config_for_pod(pod, pod_qos(pod.spec), period_us)
 
     def _set_cgroup(
         self, linux: cri.LinuxContainerResources, sandbox: Sandbox

@@ -11,6 +11,12 @@ from pydantic import ConfigDict, Field, model_validator
 
 from kubesim.scenario.format.values import ScenarioModel
 
+UNSIMULATED_OF_RUNTIME = (
+    "container_annotations", "privileged_without_host_devices", "base_runtime_spec",
+    "cni_conf_dir",
+)  # fmt: skip
+OPTIONS_READ = ("BinaryName", "SystemdCgroup")  # the latter is how cgroups are named, no more
+
 
 class TomlModel(ScenarioModel):
     """The base: frozen, snake case as TOML has it, no unknown fields."""
@@ -41,6 +47,15 @@ class RuntimeTable(TomlModel):
     cni_conf_dir: str = ""
     sandboxer: Literal["", "podsandbox", "shim"] = ""
 
+    def unsimulated(self, *, node_snapshotter: str) -> list[str]:
+        """What was given and makes no difference."""
+        names = [name for name in UNSIMULATED_OF_RUNTIME if getattr(self, name)]
+        if self.snapshotter not in ("", node_snapshotter):
+            names.append("snapshotter")
+        if self.sandboxer == "shim":
+            names.append("sandboxer")
+        return names + [f"options.{name}" for name in self.options if name not in OPTIONS_READ]
+
 
 class ContainerdSettings(TomlModel):
     """What ``config.toml`` says of images and runtimes.
@@ -64,6 +79,16 @@ class ContainerdSettings(TomlModel):
     image_pull_progress_timeout: str = "5m0s"
     default_runtime_name: str = "runc"
     runtimes: dict[str, RuntimeTable] = Field(default_factory=dict)
+
+    def unsimulated(self) -> list[str]:
+        """The settings that were given and make no difference."""
+        found = ["snapshotter native"] if self.snapshotter == "native" else []
+        for handler, table in self.runtimes.items():
+            unread = table.unsimulated(node_snapshotter=self.snapshotter)
+            found += [f"runtimes.{handler}.{name}" for name in unread]
+        if "sandbox_image" in self.model_fields_set:
+            found.append("sandbox_image")
+        return found
 
     @model_validator(mode="before")
     @classmethod

@@ -84,7 +84,9 @@ class SimulatedKubelet(ScenarioModel):
     pods_per_core: int = Field(default=0, ge=0)
     pod_pids_limit: int = Field(default=-1, ge=-1)
     cpu_cfs_quota: bool = Field(default=True, alias="cpuCFSQuota")
-    cpu_cfs_quota_period: Span = Field(default=100_000_000, alias="cpuCFSQuotaPeriod")
+    cpu_cfs_quota_period: Span = Field(
+        default=100_000_000, ge=1_000_000, le=1_000_000_000, alias="cpuCFSQuotaPeriod"
+    )
     kube_reserved: dict[str, ScenarioQuantity] | None = None
     system_reserved: dict[str, ScenarioQuantity] = Field(default_factory=dict)
     eviction_hard: dict[str, str] | None = None

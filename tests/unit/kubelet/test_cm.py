@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import pod
+from harness import Cluster, NodeUnderTest, bound, image, pod
 
 from kubesim.node.cri.messages import LinuxContainerResources
 from kubesim.node.kubelet.cm import linux_pod_sandbox_config, oom_score_adj
@@ -85,3 +85,30 @@ def test_a_sidecar_outlives_whom_it_serves() -> None:
     made = make({"requests": {"memory": "2Gi"}}, initContainers=[sidecar])
 
     assert 800 == oom_score_adj(made, made.spec.init_containers[0], memory_capacity_bytes=10 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("settings", "quota_us", "period_us"),
+    [
+        ({}, 50_000, 100_000),
+        ({"cpu_cfs_quota": False}, 0, 100_000),
+        ({"cpu_cfs_quota_period_ns": 10_000_000}, 5_000, 10_000),
+    ],
+)
+def test_a_limit_is_a_quota_as_the_kubelet_is_configured(
+    settings: dict[str, Any], quota_us: int, period_us: int
+) -> None:
+    """``cpuCFSQuota``, ``cpuCFSQuotaPeriod``: of the pod's cgroup and of the container's."""
+    cluster = Cluster()
+    node = NodeUnderTest(cluster, image(), **settings)
+    resources = {"limits": {"cpu": "500m", "memory": "64Mi"}}
+    cluster.api.create(
+        bound(containers=[{"name": "main", "image": "app:1", "resources": resources}])
+    )
+    cluster.run(5)
+
+    uid = cluster.pod().uid
+    of_pod = node.machine.kubepods.children[f"pod{uid}"]
+    for cgroup in (of_pod, of_pod.children["main-0"]):
+        limits = cgroup.resources
+        assert (quota_us, period_us) == (limits.cpu_quota_us, limits.cpu_period_us)
