@@ -148,6 +148,14 @@ BUILDS = (
         world="preview1",
         name="components/files.wasm",
     ),
+    Build("tests/fixtures/wasm/writes.c", COMMAND, "tests/fixtures/wasm"),
+    Build(
+        f"{FIXTURES}/writes.c",
+        COMMAND,
+        FIXTURES,
+        world="preview1",
+        name="components/writes.wasm",
+    ),
     Build(f"{FIXTURES}/components/httpinfo.c", CORE, FIXTURES, world="handler"),
     Build(f"{FIXTURES}/components/visits.c", CORE, FIXTURES, world="spin"),
     Build(

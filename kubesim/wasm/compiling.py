@@ -19,6 +19,7 @@ import resource
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 from kubesim.wasm.errors import WasmError
 
@@ -28,7 +29,11 @@ BYTES_PER_SECOND = 500_000
 ADDRESS_BYTES_MIN = 2 << 30
 ADDRESS_BYTES_PER_BYTE = 64
 
-_CHILD = "import sys; from kubesim.wasm.compiling import main; sys.exit(main())"
+# The child takes this very package, wherever it was imported from.
+_CHILD = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r}); "
+    "from kubesim.wasm.compiling import main; sys.exit(main())"
+)
 _DIGEST_BYTES = 32
 _REFUSED_EXIT_CODE = 3
 

@@ -31,6 +31,7 @@ from kubesim.wasm.values import Err
 from kubesim.wasm.verdict import PROBE_FUEL, PROBE_MEMORY_BYTES, course, judge
 from kubesim.wasm.wasip2 import http
 from kubesim.wasm.wasip2.guest import ComponentGuest
+from kubesim.wire.filetree import restore, snapshot
 from kubesim.wire.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ class ComponentRunner:
 
     def _judged(self, run: _Run) -> _Outcome:
         """Run once; and once more with more memory, if it may have lacked some."""
+        files = snapshot(run.context.preopens.values())
         try:
             outcome = self._once(run)
         except BaseException:
@@ -207,7 +209,12 @@ class ComponentRunner:
             return outcome
         fuel = min(run.limits.fuel, execution.fuel + run.component.size_bytes + PROBE_FUEL)
         roomy = replace(run.limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=fuel)
+        written = snapshot(run.context.preopens.values())
+        restore(
+            files
+        )  # the second run finds what the first one found, and leaves what that one left
         probe = self._once(replace(run, limits=roomy, spin=NO_SPIN)).execution
+        restore(written)
         if course(probe) == course(execution):
             return outcome
         message = f"the component needs more than {run.limits.memory_bytes} bytes of memory"

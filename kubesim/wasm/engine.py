@@ -39,6 +39,7 @@ from kubesim.wasm.exports import ExportedFunction
 from kubesim.wasm.stores import NO_SPIN, SpinContext
 from kubesim.wasm.verdict import PROBE_FUEL, PROBE_MEMORY_BYTES, course, judge
 from kubesim.wasm.wasi.guest import Guest
+from kubesim.wire.filetree import Snapshot, restore, snapshot
 from kubesim.wire.http import HttpRequest
 
 if TYPE_CHECKING:
@@ -291,30 +292,35 @@ class Engine:
         return self._execute(_Run(module, given, limits, time, export, arguments))
 
     def _execute(self, run: _Run) -> Called:
+        files = snapshot(run.context.preopens.values())
         called = self._once(run)
         execution = called.execution
         failed = execution.status is Status.TRAPPED or (
             execution.status is Status.EXITED and execution.exit_code != 0
         )
-        if not failed or not self._lacked_memory(run, execution):
+        if not failed or not self._lacked_memory(run, execution, files):
             return called
         message = f"the module needs more than {run.limits.memory_bytes} bytes of memory"
         trap = replace(execution.trap or TrapInfo(message=""), message=message)
         verdict = replace(execution, status=Status.OUT_OF_MEMORY, trap=trap)
         return Called(values=(), execution=verdict)
 
-    def _lacked_memory(self, run: _Run, execution: Execution) -> bool:
+    def _lacked_memory(self, run: _Run, execution: Execution, files: Snapshot) -> bool:
         """Whether a failed run had been refused memory.
 
         The engine does not tell. But runs are deterministic: if the same run with more memory goes
         another way, and be it by a unit of fuel, then it was refused some. It may use no more fuel
-        than the first one did, so that it cannot fill much of what it is given.
+        than the first one did, so that it cannot fill much of what it is given. It finds the files as
+        the first run found them, and leaves them as that one left them.
         """
         if run.limits.memory_bytes >= PROBE_MEMORY_BYTES:
             return False
         fuel = min(run.limits.fuel, execution.fuel + run.module.size_bytes + PROBE_FUEL)
         roomy = replace(run.limits, memory_bytes=PROBE_MEMORY_BYTES, fuel=fuel)
+        written = snapshot(run.context.preopens.values())
+        restore(files)
         probe = self._once(replace(run, limits=roomy)).execution
+        restore(written)
         return course(probe) != course(execution)
 
     def _once(self, run: _Run) -> Called:

@@ -13,7 +13,7 @@ Departs: no symbolic links, no modes, all times are zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -141,6 +141,33 @@ class Directory:
             for name, node in self.entries.items()
         }
         return Directory(entries, self.inode, space, self.mounted)
+
+
+Snapshot = list[tuple[Directory, Directory]]
+"""Trees, and what was in each of them."""
+
+
+def snapshot(roots: Iterable[Directory]) -> Snapshot:
+    """What can be written below some directories, as it is now."""
+    return [(tree, tree.copy()) for root in roots for tree in _volumes(root)]
+
+
+def restore(taken: Snapshot) -> None:
+    """Take back what was written since."""
+    for tree, before in taken:
+        tree.become(before)
+        assert tree.space is not None
+        assert before.space is not None
+        tree.space.take(before.space.used_bytes - tree.space.used_bytes)
+
+
+def _volumes(root: Directory) -> Iterator[Directory]:
+    if root.space is not None:
+        yield root
+        return
+    for node in root.entries.values():
+        if isinstance(node, Directory):
+            yield from _volumes(node)
 
 
 def assemble(mounts: Mapping[str, Directory | File]) -> Directory:

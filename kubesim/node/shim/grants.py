@@ -27,8 +27,6 @@ from kubesim.wire.spinvariables import VARIABLE_PREFIX, resolved
 MAX_MEMORY_BYTES = 1 << 32  # a 32-bit linear memory
 _INSTANCE_MEMORY = "SPIN_MAX_INSTANCE_MEMORY"
 
-Snapshot = list[tuple[Directory, Directory]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
@@ -121,18 +119,3 @@ def preopens(shim: str, spec: TaskSpec) -> dict[str, Directory]:
     if shim == SPIN or not spec.mounts:
         return {}
     return {"/": assemble(dict(spec.mounts))}
-
-
-def snapshot(spec: TaskSpec) -> Snapshot:
-    """What is written in the container's mounts now."""
-    writable = (tree for _, tree in spec.mounts if isinstance(tree, Directory) and tree.space)
-    return [(tree, tree.copy()) for tree in writable]
-
-
-def restore(taken: Snapshot) -> None:
-    """Take back what was written since."""
-    for tree, before in taken:
-        tree.become(before)
-        assert tree.space is not None
-        assert before.space is not None
-        tree.space.used_bytes = before.space.used_bytes

@@ -19,7 +19,7 @@ from typing_extensions import override
 from kubesim.node.machine import Cgroup
 from kubesim.node.shim.denials import Denials
 from kubesim.node.shim.foresight import Foresight
-from kubesim.node.shim.grants import Given, restore, snapshot
+from kubesim.node.shim.grants import Given
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.outbound import Outbound, Replies
 from kubesim.node.shim.pool import InstancePool
@@ -35,6 +35,7 @@ from kubesim.wasm.measuring import Runner
 from kubesim.wasm.routes import DEFAULT_ROUTE
 from kubesim.wasm.spinheaders import CLIENT, with_spin_headers
 from kubesim.wasm.stores import Awaiting
+from kubesim.wire.filetree import restore, snapshot
 from kubesim.wire.http import ConnectionRefused, HttpRequest, HttpResponse, Outlook, Served
 
 
@@ -238,7 +239,7 @@ class ComponentHttpHandler(WasmHttpHandler):
         spin = replace(self._given.spin, outbound=replies)
         while True:
             replies.rewind()
-            files = snapshot(host.spec)
+            files = snapshot(self._given.preopens.values())
             try:
                 handled = host.memo().handle(
                     self._module, request, context, host.limits, time=host.runtime.time, spin=spin

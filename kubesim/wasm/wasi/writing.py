@@ -71,6 +71,10 @@ def rename(
             return Errno.ENOTEMPTY
     elif there is not None and isinstance(node, Directory):
         return Errno.ENOTDIR
+    if there is not None and there is not node:
+        space = new_root.space_at(new_names)
+        assert space is not None
+        space.take(-NAME_BYTES - (len(there.data) if isinstance(there, File) else 0))
     del above.entries[names[-1]]
     new_above.entries[new_names[-1]] = node
     return Errno.SUCCESS
