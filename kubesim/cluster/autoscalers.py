@@ -74,6 +74,7 @@ class Autoscalers:
                 config=flags,
                 meters=meters,
                 broker=broker,
+                ticks=ticks,
                 others=self.metrics.adapter,
             )
             self.metrics.answer_with(keda.metrics)

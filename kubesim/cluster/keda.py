@@ -27,7 +27,7 @@ from kubesim.controlplane.autoscaling.keda.sources import HttpScaler
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.client.scale import scalable_kind, scale_of
 from kubesim.controlplane.metrics import ExternalMetricsAPI
-from kubesim.sim import Sim
+from kubesim.sim import Sim, Ticks
 from kubesim.world.broker import Broker
 from kubesim.world.traffic import Meters
 
@@ -45,10 +45,11 @@ class Keda:
         config: Its flags.
         meters: Where requests are counted.
         broker: The queues.
+        ticks: Where looks are planned.
         others: Who has external metrics that are not KEDA's.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it asks, and whom it tells
         self,
         sim: Sim,
         *,
@@ -56,6 +57,7 @@ class Keda:
         config: KedaConfig,
         meters: Meters,
         broker: Broker,
+        ticks: Ticks,
         others: ExternalMetricsAPI,
     ) -> None:
         self._sim = sim
@@ -66,10 +68,14 @@ class Keda:
         self.handler = ScaleHandler(sources, size=self._size)
         self.metrics = KedaMetrics(client=client, handler=self.handler, others=others)
         self.scaled_objects = ScaledObjectController(
-            sim, client=client, handler=self.handler, workers=config.scaled_object_workers
+            sim,
+            client=client,
+            handler=self.handler,
+            ticks=ticks,
+            workers=config.scaled_object_workers,
         )
         self.scaled_jobs = ScaledJobController(
-            sim, client=client, sources=sources, workers=config.scaled_job_workers
+            sim, client=client, sources=sources, ticks=ticks, workers=config.scaled_job_workers
         )
         client.informer(ScaledObject).add_handler(self._scaled_changed)
 

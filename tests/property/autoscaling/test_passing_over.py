@@ -121,3 +121,75 @@ def test_nobody_can_tell(load, visits, steps, behavior, minimum, seed):
 
     assert facts(ticked) == facts(passed_over)
     assert passed_over.events < ticked.events
+
+
+def scaled(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def rabbit(queue: str, **more: str) -> dict[str, Any]:
+    metadata = {
+        "host": "http://r/",
+        "queueName": queue,
+        "mode": "QueueLength",
+        "value": "3",
+        **more,
+    }
+    return {"type": "rabbitmq", "metadata": metadata}
+
+
+CRON = {"type": "cron", "metadata": {"timezone": "UTC", "start": "20 * * * *", "end": "30 * * * *",
+                                     "desiredReplicas": "2"}}  # fmt: skip
+JOB = {"template": {"spec": {"containers": [{"name": "c", "image": "worker:v1"}]}}}
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    orders=st.lists(st.tuples(moments, st.integers(1, 30)), max_size=3),
+    mode=st.sampled_from(["QueueLength", "MessageRate"]),
+    cron=st.booleans(),
+    outage=st.booleans(),
+    seed=st.integers(1, 3),
+)
+def test_nobody_can_tell_of_keda(load, orders, mode, cron, outage, seed):
+    """The same of scale loops: queues that fill now and then, a cron window, a broker that fails."""
+    worker = {
+        "name": "worker:v1",
+        "layers": [{"size": "1Mi"}],
+        "program": {"service": "5s", "port": 0, "consumes": {"queue": "films", "messages": 1}},
+    }
+    clerk = {"name": "clerk:v1", "layers": [{"size": "1Mi"}],
+             "program": {"service": "2s", "port": 0, "consumes": "orders"}}  # fmt: skip
+    scenario = load(
+        [
+            deployment("clerk", 0), deployment("web", 0),
+            scaled("ScaledObject", "clerk", scaleTargetRef={"name": "clerk"},
+                   triggers=[rabbit("orders", mode=mode)],
+                   fallback={"failureThreshold": 2, "replicas": 2}),
+            scaled("ScaledObject", "web", scaleTargetRef={"name": "web"}, cooldownPeriod=60,
+                   triggers=[CRON if cron else rabbit("films")]),
+            scaled("ScaledJob", "films", jobTargetRef=JOB, triggers=[rabbit("films")],
+                   successfulJobsHistoryLimit=1),
+        ],
+        duration="1h",
+        images=[worker, clerk, {"name": "web:v1", "layers": [{"size": "1Mi"}], "program": {}}],
+        queues=[{"name": "orders"}, {"name": "films"}],
+        traffic=[
+            {"name": f"{queue}-{number}", "queue": queue, "from": f"{at}m",
+             "until": f"{at * 60 + 30}s", "rate": f"{rate}/m"}
+            for number, (at, rate) in enumerate(orders) for queue in ("orders", "films")
+        ],
+        timeline=[{"at": "35m", "failQueue": "orders"}, {"at": "40m", "restoreQueue": "orders"}]
+        if outage else [],
+    )  # fmt: skip
+    passed_over, ticked = both_ways(scenario, seed)
+
+    assert facts(ticked) == facts(passed_over)
+    assert passed_over.events < ticked.events

@@ -21,6 +21,7 @@ from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
 from kubesim.controlplane.controllers.replicaset import ReplicaSetController
 from kubesim.controlplane.metrics import MetricsError
+from kubesim.sim import Ticks
 from kubesim.world.broker import Broker, QueueConfig
 from kubesim.world.traffic import Meters
 
@@ -44,6 +45,7 @@ class World:
             config=KedaConfig(),
             meters=Meters(cluster.sim, waiting=lambda _: 0),
             broker=self.broker,
+            ticks=Ticks(cluster.sim),
             others=NoMetrics(),
         )
 

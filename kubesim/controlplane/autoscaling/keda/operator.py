@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from typing_extensions import override
 
@@ -30,7 +29,6 @@ from kubesim.api.kedav1alpha1 import (
 )
 from kubesim.api.metav1 import controller_of
 from kubesim.controlplane.autoscaling.keda.activation import (
-    DEFAULT_POLLING_S,
     decide,
     is_half_paused,
     is_paused,
@@ -53,7 +51,8 @@ from kubesim.controlplane.autoscaling.keda.hpaobject import (
     target_of,
 )
 from kubesim.controlplane.autoscaling.keda.scalehandler import COMPOSITE, ScaleHandler, State
-from kubesim.controlplane.autoscaling.keda.scaler import ScalerError
+from kubesim.controlplane.autoscaling.keda.scaleloop import Outlook, Quiet, ScaleLoops
+from kubesim.controlplane.autoscaling.keda.scaler import FOREVER_NS, ScalerError
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
@@ -63,7 +62,7 @@ from kubesim.controlplane.client import (
     StatusError,
 )
 from kubesim.controlplane.client.scale import ScaleClient
-from kubesim.sim import Sim, SimProcess
+from kubesim.sim import Sim, SimProcess, Ticks
 from kubesim.sim.time import MILLISECOND, SECOND
 
 NO_TARGET = "ScaledObject doesn't have correct scaleTargetRef specification"
@@ -74,14 +73,6 @@ STOPPED = "Stopped scalers watch"
 Change = Callable[[ScaledObject], ScaledObject]
 
 
-@dataclass(frozen=True, slots=True)
-class _Loop:
-    """One scale loop: of which object, in which version."""
-
-    uid: str
-    spec: object
-
-
 class ScaledObjectController(Controller):
     """Reconciles ScaledObjects.
 
@@ -89,11 +80,18 @@ class ScaledObjectController(Controller):
         sim: The run.
         client: Its connection to the API server.
         handler: Reads the triggers.
+        ticks: Where looks are planned.
         workers: ``KEDA_SCALEDOBJECT_CTRL_MAX_RECONCILES``.
     """
 
     def __init__(
-        self, sim: Sim, *, client: Client, handler: ScaleHandler, workers: int = 5
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        handler: ScaleHandler,
+        ticks: Ticks,
+        workers: int = 5,
     ) -> None:
         super().__init__(sim, workers=workers)
         self._client = client
@@ -105,7 +103,9 @@ class ScaledObjectController(Controller):
         self._scaled.add_handler(self._scaled_changed)
         self._hpas = client.informer(HorizontalPodAutoscaler)
         self._hpas.add_handler(self._hpa_changed)
-        self._loops: dict[str, _Loop] = {}
+        self._loops: ScaleLoops[ScaledObject] = ScaleLoops(
+            sim, client=client, ticks=ticks, looker=self
+        )
         self._looking: set[str] = set()
 
     @override
@@ -113,7 +113,7 @@ class ScaledObjectController(Controller):
         """Keep the autoscaler; begin to look at the triggers."""
         scaled = self._scaled.get(key)
         if scaled is None or scaled.metadata.deletion_timestamp is not None:
-            self._loops.pop(key, None)
+            self._loops.stop(key)
             self._handler.forget(key)
             return
         if is_paused(scaled):
@@ -133,12 +133,10 @@ class ScaledObjectController(Controller):
         if status_of(scaled.status.conditions, "Ready") != "True":
             self._recorder.normal(scaled, "ScaledObjectReady", "ScaledObject is ready for scaling")
         yield from self._write(scaled, self._described(scaled, scale.spec.replicas))
-        loop = _Loop(scaled.uid, scaled.spec)
-        if (made or self._loops.get(key) != loop) and not only_resource_triggers(scaled.spec):
+        if not only_resource_triggers(scaled.spec):
             if key not in self._loops:
                 self._recorder.normal(scaled, "KEDAScalersStarted", STARTED)
-            loop = self._loops[key] = _Loop(scaled.uid, scaled.spec)
-            self._sim.process(self._poll(key, loop))
+            self._loops.begin(scaled, anew=made)
 
     def push(self, key: str) -> None:
         """A trigger of an object says that it has become active: look now, not at the next poll."""
@@ -148,7 +146,23 @@ class ScaledObjectController(Controller):
         if key in self._looking:
             self._sim.call_in(PUSH_AGAIN_NS, self.push, key)
             return
-        self._sim.process(self._look_safely(scaled))
+        self._loops.disturb(key)
+        self._sim.process(self.look(scaled))
+
+    def get(self, key: str) -> ScaledObject | None:
+        """See ``Looker``."""
+        return self._scaled.get(key)
+
+    def outlook(self, scaled: ScaledObject) -> Outlook | None:
+        """See ``Looker``."""
+        return self._handler.outlook(scaled)
+
+    def seen(self, scaled: ScaledObject) -> object:
+        """See ``Looker``: the server's revision, and what of it has been heard here."""
+        known = self._scaled.get(scaled.key)
+        hpa = self._hpas.get(f"{scaled.namespace}/{hpa_name(scaled)}")
+        heard = [obj.metadata.resource_version for obj in (known, hpa) if obj is not None]
+        return self._client.server_revision, heard
 
     def was_active(self, key: str, at_ns: int) -> None:
         """A pushing trigger is not active any more; it last was at that instant (wall clock)."""
@@ -228,7 +242,7 @@ class ScaledObjectController(Controller):
         if status_of(scaled.status.conditions, "Paused") != "True":
             yield from self._write(scaled, lambda obj: _with_conditions(obj, PAUSED))
             self._recorder.normal(scaled, "ScaledObjectPaused", PAUSED.message or "")
-        if self._loops.pop(scaled.key, None) is not None:
+        if self._loops.stop(scaled.key):
             self._recorder.normal(scaled, "KEDAScalersStopped", STOPPED)
         yield from self._delete_autoscaler(f"{scaled.namespace}/{hpa_name(scaled)}")
         held = paused_replicas(scaled)
@@ -245,29 +259,20 @@ class ScaledObjectController(Controller):
             ),
         )
 
-    def _poll(self, key: str, loop: _Loop) -> SimProcess[None]:
-        """The scale loop of one object."""
-        while self._loops.get(key) is loop:
-            scaled = self._scaled.get(key)
-            if scaled is None or scaled.uid != loop.uid:
-                return
-            interval_s = scaled.spec.polling_interval
-            next_ns = self._sim.now + (interval_s or DEFAULT_POLLING_S) * SECOND
-            yield from self._look_safely(scaled)
-            yield self._sim.timeout(max(0, next_ns - self._sim.now))
-
-    def _look_safely(self, scaled: ScaledObject) -> SimProcess[None]:
+    def look(self, scaled: ScaledObject) -> SimProcess[Quiet | None]:
+        """See ``Looker``."""
         self._looking.add(scaled.key)
         try:
-            yield from self._look(scaled)
+            return (yield from self._look(scaled))
         except StatusError as error:
             self._recorder.warning(scaled, "KEDAScaleTargetActivationFailed", error.message)
         except ScalerError as error:
             self._recorder.warning(scaled, "KEDAScalerFailed", str(error))
         finally:
             self._looking.discard(scaled.key)
+        return None
 
-    def _look(self, scaled: ScaledObject) -> SimProcess[None]:
+    def _look(self, scaled: ScaledObject) -> SimProcess[Quiet | None]:
         state = self._handler.state(scaled)
         source = "KEDAMetricSourceFailed" if modifiers_of(scaled) else "KEDAScalerFailed"
         for error in state.errors:
@@ -276,12 +281,15 @@ class ScaledObjectController(Controller):
         reference = target_of(scaled)
         scale = yield from self._scales.get(scaled.namespace, reference)
         current = scale.spec.replicas
-        step = decide(
-            scaled,
-            current=current,
-            active=state.active,
-            failed=state.failed,
-            now_ns=self._sim.wall_ns,
+        step, for_ever = (
+            decide(
+                scaled,
+                current=current,
+                active=state.active,
+                failed=state.failed,
+                now_ns=now_ns,
+            )
+            for now_ns in (self._sim.wall_ns, FOREVER_NS)
         )
         if step.replicas is not None and step.replicas != current:
             wanted = scale.replace(spec=scale.spec.replace(replicas=step.replicas))
@@ -297,9 +305,11 @@ class ScaledObjectController(Controller):
             elif not state.active and step.replicas < current:
                 text = f"Deactivated {change}"
                 self._recorder.normal(scaled, "KEDAScaleTargetDeactivated", text)
-        yield from self._write(
-            scaled, self._looked(scaled, state, step.conditions, step.active_now)
-        )
+        change_status = self._looked(scaled, state, step.conditions, step.active_now)
+        wrote = yield from self._write(scaled, change_status)
+        nothing = not (wrote or state.errors or state.fallback or step.active_now)
+        same = step == for_ever and step.replicas in (None, current)
+        return Quiet(requests=1) if nothing and same else None
 
     def _note_fallback(self, scaled: ScaledObject, state: State) -> None:
         was = status_of(scaled.status.conditions, "Fallback") == "True"
@@ -344,13 +354,14 @@ class ScaledObjectController(Controller):
             )
         )
 
-    def _write(self, scaled: ScaledObject, change: Change) -> SimProcess[None]:
-        """Change the status, if that changes anything."""
+    def _write(self, scaled: ScaledObject, change: Change) -> SimProcess[bool]:
+        """Change the status, if that changes anything; whether it did."""
         known = self._scaled.get(scaled.key) or scaled
         if change(known).status == known.status:
-            return
+            return False
         with suppress(NotFound):
             yield from self._client.patch(ScaledObject, scaled.key, change, status=True)
+        return True
 
     def _scaled_changed(self, old: ScaledObject | None, new: ScaledObject | None) -> None:
         changed = new or old

@@ -16,7 +16,6 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.kedav1alpha1 import KedaCondition, ScaledJob, TriggerActivityStatus
 from kubesim.api.metav1 import ObjectMeta, new_controller_ref
 from kubesim.controlplane.autoscaling.keda.activation import (
-    DEFAULT_POLLING_S,
     FALSE_TEXTS,
     PAUSED,
 )
@@ -33,11 +32,12 @@ from kubesim.controlplane.autoscaling.keda.jobscaling import (
     maximum_of,
     trigger_metrics,
 )
+from kubesim.controlplane.autoscaling.keda.scaleloop import Outlook, Quiet, ScaleLoops
 from kubesim.controlplane.autoscaling.keda.scaler import ScalerError
-from kubesim.controlplane.autoscaling.keda.scalers import scalers_of
+from kubesim.controlplane.autoscaling.keda.scalers import outlook_of, scalers_of
 from kubesim.controlplane.autoscaling.keda.sources import SourceError, Sources
 from kubesim.controlplane.client import Client, Controller, NotFound, Recorder, StatusError
-from kubesim.sim import Sim, SimProcess
+from kubesim.sim import Sim, SimProcess, Ticks
 from kubesim.sim.time import SECOND
 
 OWNER_LABEL = "scaledjob.keda.sh/name"
@@ -79,10 +79,13 @@ class ScaledJobController(Controller):
         sim: The run.
         client: Its connection to the API server.
         sources: What triggers ask.
+        ticks: Where looks are planned.
         workers: ``KEDA_SCALEDJOB_CTRL_MAX_RECONCILES``.
     """
 
-    def __init__(self, sim: Sim, *, client: Client, sources: Sources, workers: int = 1) -> None:
+    def __init__(
+        self, sim: Sim, *, client: Client, sources: Sources, ticks: Ticks, workers: int = 1
+    ) -> None:
         super().__init__(sim, workers=workers)
         self._client = client
         self._sources = sources
@@ -93,18 +96,20 @@ class ScaledJobController(Controller):
         self._jobs.add_index(BY_OWNER, _owner_keys)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_JOB, _job_keys)
-        self._loops: dict[str, ScaledJob] = {}
+        self._loops: ScaleLoops[ScaledJob] = ScaleLoops(
+            sim, client=client, ticks=ticks, looker=self
+        )
 
     @override
     def reconcile(self, key: str) -> SimProcess[None]:
         """Clear away the jobs of older versions; begin to look at the triggers."""
         scaled = self._scaled.get(key)
         if scaled is None or scaled.metadata.deletion_timestamp is not None:
-            self._loops.pop(key, None)
+            self._loops.stop(key)
             return
         paused = status_of(scaled.status.conditions, "Paused") == "True"
         if is_paused(scaled):
-            self._loops.pop(key, None)
+            self._loops.stop(key)
             if not paused:
                 self._recorder.normal(scaled, "ScaledJobPaused", HELD.message or "")
             yield from self._write(scaled, HELD)
@@ -118,8 +123,7 @@ class ScaledJobController(Controller):
         yield from self._write(scaled, READY, *((FREED,) if paused else ()))
         if key not in self._loops:
             self._recorder.normal(scaled, "KEDAScalersStarted", "Started scalers watch")
-        self._loops[key] = scaled
-        self._sim.process(self._poll(key, scaled))
+        self._loops.begin(scaled, anew=True)
 
     def _delete_older(self, scaled: ScaledJob) -> SimProcess[None]:
         """Delete jobs that an older version made, unless they are to end by themselves."""
@@ -146,23 +150,30 @@ class ScaledJobController(Controller):
         text = f"Deleted {len(old)} {owned}"
         self._recorder.normal(scaled, "ScaledJobRolloutCleanupCompleted", text)
 
-    def _poll(self, key: str, loop: ScaledJob) -> SimProcess[None]:
-        """The scale loop of one object in one version."""
-        while self._loops.get(key) is loop:
-            scaled = self._scaled.get(key)
-            if scaled is None or scaled.uid != loop.uid:
-                return
-            interval_s = scaled.spec.polling_interval
-            next_ns = self._sim.now + (interval_s or DEFAULT_POLLING_S) * SECOND
-            try:
-                yield from self._look(scaled)
-            except ScalerError as error:
-                self._recorder.warning(scaled, "ScaledJobCheckFailed", str(error))
-            except StatusError as error:
-                self._recorder.warning(scaled, "KEDAScalerFailed", error.message)
-            yield self._sim.timeout(max(0, next_ns - self._sim.now))
+    def get(self, key: str) -> ScaledJob | None:
+        """See ``Looker``."""
+        return self._scaled.get(key)
 
-    def _look(self, scaled: ScaledJob) -> SimProcess[None]:
+    def outlook(self, scaled: ScaledJob) -> Outlook | None:
+        """See ``Looker``."""
+        return outlook_of(scalers_of(scaled, self._sources.http), self._sources)
+
+    def seen(self, scaled: ScaledJob) -> object:
+        """See ``Looker``: the server's revision, and what of it has been heard here."""
+        heard = (self._scaled.last_revision, self._jobs.last_revision, self._pods.last_revision)
+        return self._client.server_revision, heard, scaled.metadata.resource_version
+
+    def look(self, scaled: ScaledJob) -> SimProcess[Quiet | None]:
+        """See ``Looker``."""
+        try:
+            return (yield from self._look(scaled))
+        except ScalerError as error:
+            self._recorder.warning(scaled, "ScaledJobCheckFailed", str(error))
+        except StatusError as error:
+            self._recorder.warning(scaled, "KEDAScalerFailed", error.message)
+        return None
+
+    def _look(self, scaled: ScaledJob) -> SimProcess[Quiet | None]:
         triggers, active_names, failed = self._read(scaled)
         jobs = list(self._jobs.by_index(BY_OWNER, scaled.key))
         running = [job for job in jobs if not _finished(job)]
@@ -183,10 +194,12 @@ class ScaledJobController(Controller):
         ready = READY
         if failed:
             ready = SOME_FAIL if demand.active else ALL_FAIL
-        yield from self._write(
+        wrote = yield from self._write(
             scaled, ready, seen, active_names=active_names, active=demand.active
         )
-        yield from self._clean_up(scaled, jobs)
+        deleted = yield from self._clean_up(scaled, jobs)
+        changed = wrote or deleted or count or failed or demand.active
+        return None if changed else Quiet(requests=0)
 
     def _read(self, scaled: ScaledJob) -> tuple[list[TriggerMetrics], list[str], bool]:
         """What the triggers say, the metrics of those that are active, whether one failed."""
@@ -232,9 +245,9 @@ class ScaledJobController(Controller):
                 self._recorder.warning(scaled, "KEDAJobCreateFailed", text)
         self._recorder.normal(scaled, "KEDAJobsCreated", f"Created {count} jobs")
 
-    def _clean_up(self, scaled: ScaledJob, jobs: list[Job]) -> SimProcess[None]:
-        """Delete the oldest finished jobs beyond the history limits."""
-        spec = scaled.spec
+    def _clean_up(self, scaled: ScaledJob, jobs: list[Job]) -> SimProcess[int]:
+        """Delete the oldest finished jobs beyond the history limits; how many there were."""
+        spec, count = scaled.spec, 0
         for condition, limit in (
             ("Complete", spec.successful_jobs_history_limit),
             ("Failed", spec.failed_jobs_history_limit),
@@ -243,8 +256,11 @@ class ScaledJobController(Controller):
             ended.sort(key=lambda job: job.status.completion_time or 0)
             kept = HISTORY_LIMIT if limit is None else limit
             for job in ended[: max(0, len(ended) - kept)]:
+                count += 1
                 with suppress(NotFound):
                     yield from self._client.delete(Job, job.key, propagation_policy="Background")
+
+        return count
 
     def _write(
         self,
@@ -252,8 +268,8 @@ class ScaledJobController(Controller):
         *conditions: KedaCondition,
         active_names: list[str] | None = None,
         active: bool = False,
-    ) -> SimProcess[None]:
-        """Change the status, if that changes anything."""
+    ) -> SimProcess[bool]:
+        """Change the status, if that changes anything; whether it did."""
         now_ns = self._sim.wall_ns // SECOND * SECOND
         names = tuple(scaler.metric for scaler in scalers_of(scaled, self._sources.http))
 
@@ -271,9 +287,11 @@ class ScaledJobController(Controller):
             return obj.replace(status=status)
 
         known = self._scaled.get(scaled.key) or scaled
-        if change(known).status != known.status:
-            with suppress(NotFound):
-                yield from self._client.patch(ScaledJob, scaled.key, change, status=True)
+        if change(known).status == known.status:
+            return False
+        with suppress(NotFound):
+            yield from self._client.patch(ScaledJob, scaled.key, change, status=True)
+        return True
 
     def _scaled_changed(self, old: ScaledJob | None, new: ScaledJob | None) -> None:
         changed = new or old

@@ -22,8 +22,8 @@ from kubesim.controlplane.autoscaling.keda.fallback import (
     usable_fallback,
 )
 from kubesim.controlplane.autoscaling.keda.formula import FormulaError, compiled
-from kubesim.controlplane.autoscaling.keda.scaler import Scaler
-from kubesim.controlplane.autoscaling.keda.scalers import scalers_of
+from kubesim.controlplane.autoscaling.keda.scaler import Reading, Scaler
+from kubesim.controlplane.autoscaling.keda.scalers import outlook_of, scalers_of
 from kubesim.controlplane.autoscaling.keda.sources import SourceError, Sources
 from kubesim.controlplane.metrics.client import MetricsError
 
@@ -110,6 +110,13 @@ class ScaleHandler:
         return fallback is not None and any(
             count > fallback.failure_threshold for count in failures.values()
         )
+
+    def outlook(self, scaled: ScaledObject) -> tuple[tuple[Reading, ...], int] | None:
+        """What the triggers say, and until when if nothing happens; ``None`` where one fails.
+
+        Nothing is counted: it is not a look.
+        """
+        return outlook_of(self.scalers(scaled), self.sources)
 
     def state(self, scaled: ScaledObject) -> State:
         """Look at all triggers."""

@@ -31,11 +31,18 @@ class Reading:
     active: bool
 
 
+FOREVER_NS = 2**63
+
+
 class Query(Protocol):
     """A question to a source."""
 
     def read(self, sources: Sources) -> Reading:
         """The answer, now; raises ``SourceError``."""
+        ...
+
+    def steady_until_ns(self, sources: Sources) -> int:
+        """Until when (wall clock) the answer stays as it is if nothing happens; 0 if nobody knows."""
         ...
 
 

@@ -5,12 +5,18 @@ Mirrors: kedacore/keda@8b4f083 pkg/scaling/scalers_builder.go, pkg/scaling/cache
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kubesim.api.kedav1alpha1 import RESOURCE_TRIGGERS, ScaledJob, ScaledObject, ScaleTrigger
-from kubesim.controlplane.autoscaling.keda.scaler import Context, Scaler, ScalerError
-from kubesim.controlplane.autoscaling.keda.sources import HttpScaler
+from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
+    Context,
+    Reading,
+    Scaler,
+    ScalerError,
+)
+from kubesim.controlplane.autoscaling.keda.sources import HttpScaler, SourceError, Sources
 from kubesim.controlplane.autoscaling.keda.triggers import (
     cron,
     externalpush,
@@ -46,6 +52,21 @@ def scalers_of(
         if trigger.type not in RESOURCE_TRIGGERS
         for scaler in _parse(trigger, index, scaled, http)
     )
+
+
+def outlook_of(
+    scalers: Iterable[Scaler], sources: Sources
+) -> tuple[tuple[Reading, ...], int] | None:
+    """What scalers say, and until when if nothing happens; ``None`` where a source fails."""
+    readings: list[Reading] = []
+    until_ns = FOREVER_NS
+    for scaler in scalers:
+        try:
+            readings.append(scaler.query.read(sources))
+        except SourceError:
+            return None
+        until_ns = min(until_ns, scaler.query.steady_until_ns(sources))
+    return tuple(readings), until_ns
 
 
 def check_trigger(trigger: ScaleTrigger, scaled: ScaledObject | ScaledJob) -> str:

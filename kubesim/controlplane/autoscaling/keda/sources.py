@@ -78,6 +78,10 @@ class HttpScaler(Protocol):
         """``GetMetrics``: the value of one of them, in thousandths."""
         ...
 
+    def is_quiet(self, namespace: str, metadata: Mapping[str, str]) -> bool:
+        """Whether all of them are nothing, and stay so while no request comes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:

@@ -129,6 +129,15 @@ class RequestCounts:
                 return measure(self._last_tick(self._sim.now))
         raise SourceError(f"requested metric {metric} not found")
 
+    def is_quiet(self, namespace: str, metadata: Mapping[str, str]) -> bool:
+        """See ``HttpScaler``."""
+        key = _key(namespace, metadata)
+        counter = self._counters.get(key)
+        if counter is None:
+            return True
+        idle = len(counter.began) == len(counter.ended)
+        return idle and not (counter.active or counter.planned)
+
     def _metrics(self, key: str) -> list[tuple[HttpMetric, Callable[[int], int]]]:
         found = self._route(key)
         if found is None:

@@ -11,6 +11,7 @@ from kubesim.api.cron import CronError, Schedule, parse_schedule
 from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -44,6 +45,11 @@ class CronWindow:
         """The wish within the window, nothing outside."""
         is_open = self.is_open(sources.now())
         return Reading(self.replicas * 1000 if is_open else 0, is_open)
+
+    def steady_until_ns(self, sources: Sources) -> int:
+        """Until the next beginning or end."""
+        found = (s.next(sources.now() // SECOND) for s in (self.start, self.end))
+        return min((at_s * SECOND for at_s in found if at_s is not None), default=FOREVER_NS)
 
     def is_open(self, wall_ns: int) -> bool:
         """Whether the window's end comes before its next beginning."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -51,6 +52,13 @@ class HttpQuery:
         names = [metric.name for metric in scaler.metrics(self.namespace, self.metadata)]
         active = any(scaler.value_milli(self.namespace, self.metadata, name) > 0 for name in names)
         return Reading(scaler.value_milli(self.namespace, self.metadata, self.metric), active)
+
+    def steady_until_ns(self, sources: Sources) -> int:
+        """Nothing stays nothing while no request comes."""
+        scaler = sources.http
+        if scaler is None:
+            return FOREVER_NS
+        return FOREVER_NS if scaler.is_quiet(self.namespace, self.metadata) else 0
 
 
 def parse(trigger: ScaleTrigger, context: Context) -> tuple[Scaler, ...]:

@@ -19,6 +19,7 @@ from kubesim.api.duration import parse_duration
 from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -57,6 +58,10 @@ class RequestQuery:
         """The answer, now."""
         milli = round(self._value(sources) * 1000)
         return Reading(milli, milli * 10**6 > self.activation.nanos)
+
+    def steady_until_ns(self, sources: Sources) -> int:
+        """A number of requests stays; a rate does when there is none any more."""
+        return FOREVER_NS if self.gauge or not self._value(sources) else 0
 
     def _value(self, sources: Sources) -> float:
         meter = sources.requests.service(self.service)

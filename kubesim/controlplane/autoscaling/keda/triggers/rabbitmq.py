@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.api.quantity import Quantity
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -70,6 +71,15 @@ class QueueQuery:
             raise SourceError("error requesting RabbitMQ API: connect: connection refused")
         value, active = self._value(queue)
         return Reading(int(value * 1000), active)
+
+    def steady_until_ns(self, sources: Sources) -> int:
+        """A length stays; rates do when there are none any more."""
+        queue = sources.queues.find("rabbitmq", self.queue) if sources.queues else None
+        if queue is None or self.mode == LENGTH:
+            return FOREVER_NS
+        window_ns = STATISTICS_INTERVAL_NS
+        moves = queue.publish_rate(window_ns) or queue.deliver_rate(window_ns)
+        return 0 if moves else FOREVER_NS
 
     def _value(self, queue: QueueMeter) -> tuple[float, bool]:
         messages = queue.ready + (0 if self.only_ready else queue.unacknowledged)

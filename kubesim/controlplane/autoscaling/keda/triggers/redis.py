@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -43,6 +44,10 @@ class ListQuery:
         if not found.is_up:
             raise SourceError("connection to redis failed: connect: connection refused")
         return Reading(found.ready * 1000, found.ready > self.activation)
+
+    def steady_until_ns(self, sources: Sources) -> int:  # noqa: ARG002  # the protocol's
+        """It stays as it is."""
+        return FOREVER_NS
 
 
 def parse(trigger: ScaleTrigger, context: Context) -> tuple[Scaler, ...]:

@@ -11,6 +11,7 @@ from kubesim.api.kedav1alpha1 import ScaleTrigger
 from kubesim.api.metav1 import LabelSelector
 from kubesim.api.selectortext import SelectorError, parse_selector
 from kubesim.controlplane.autoscaling.keda.scaler import (
+    FOREVER_NS,
     Context,
     Reading,
     Scaler,
@@ -55,6 +56,10 @@ class PodsQuery:
         if self.by_node:
             count = len({pod.spec.node_name for pod in pods if pod.spec.node_name})
         return Reading(count * 1000, count > self.activation)
+
+    def steady_until_ns(self, sources: Sources) -> int:  # noqa: ARG002  # the protocol's
+        """It stays as it is."""
+        return FOREVER_NS
 
 
 def parse(trigger: ScaleTrigger, context: Context) -> tuple[Scaler, ...]:
