@@ -24,7 +24,6 @@ from kubesim.world.broker import Broker
 from kubesim.world.traffic import Meters
 
 # Client-side limits of the real components: requests a second and burst.
-CLUSTER_AUTOSCALER_LIMITS = (5.0, 10)
 KARPENTER_LIMITS = (200.0, 300)
 NO_LIMITS = (0.0, 0)
 
@@ -109,7 +108,9 @@ class Autoscalers:
         pools = [pool for pool in config.pools if pool.max_size is not None]
         return ClusterAutoscaler(
             self._sim,
-            client=self._client("cluster-autoscaler", CLUSTER_AUTOSCALER_LIMITS),
+            client=self._client(
+                "cluster-autoscaler", (options.kube_client_qps, options.kube_client_burst)
+            ),
             groups=[PoolGroup(self._fleet, pool) for pool in pools],
             options=options,
             scheduler=config.scheduler.config,

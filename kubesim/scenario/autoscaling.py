@@ -11,6 +11,14 @@ from kubesim.controlplane.autoscaling.keda.httpaddon import HttpAddOnConfig
 from kubesim.scenario.format import ScenarioSpec
 from kubesim.sim.time import MILLISECOND
 
+RATIOS = (
+    "scale_down_utilization_threshold",
+    "scale_down_gpu_utilization_threshold",
+    "memory_difference_ratio",
+    "max_free_difference_ratio",
+    "max_allocatable_difference_ratio",
+)
+
 
 def cluster_autoscaler_options(spec: ScenarioSpec) -> Options | None:
     """The flags of the Cluster Autoscaler; ``None`` where it does not run.
@@ -26,9 +34,11 @@ def cluster_autoscaler_options(spec: ScenarioSpec) -> Options | None:
         for name in type(flags).model_fields
         if (value := getattr(flags, name)) is not None
     }
-    if "scale_down_utilization_threshold" in given:
-        threshold = given["scale_down_utilization_threshold"]
-        given["scale_down_utilization_threshold"] = Fraction(str(threshold))
+    for name in RATIOS:
+        if name in given:
+            given[name] = Fraction(str(given[name]))
+    if "memory_total" in given:
+        given["memory_total"] = (0, given["memory_total"][1] << 30)
     return Options(**given)
 
 

@@ -154,7 +154,12 @@ def test_an_empty_node_goes_after_ten_minutes(tmp_path: Path) -> None:
     assert 2 == len(nodes(run))
     run.advance(17 * MINUTE)
     assert [] == nodes(run)
-    assert 2 == len(events(run, "ScaleDownEmpty"))
+    assert [
+        'Scale-down: removing empty node "small-0"',
+        'Scale-down: removing empty node "small-1"',
+        "Scale-down: empty node small-0 removed",
+        "Scale-down: empty node small-1 removed",
+    ] == events(run, "ScaleDownEmpty")
 
 
 def test_a_node_that_could_not_go_is_left_alone_for_five_minutes(tmp_path: Path) -> None:
@@ -233,15 +238,146 @@ def test_the_status_says_how_it_is(tmp_path: Path) -> None:
 
 def test_scans_are_on_a_grid(tmp_path: Path) -> None:
     """Decisions of one run are a multiple of the scan interval apart."""
-    run = live(tmp_path, timeline=SCALE_TO_1)
+    run = live(tmp_path, timeline=SCALE_TO_1, flags="frequent-loops-enabled: false")
     run.advance(60 * MINUTE)
     at = [
         at_ns
         for at_ns, event in run.simulation.sim.journal.of(EventRecorded)
-        if event.reason in ("TriggeredScaleUp", "ScaleDownEmpty")
+        if event.reason == "TriggeredScaleUp" or "removing empty" in event.message
     ]
     assert len(set(at)) > 1
     assert {0} == {(ns - at[0]) % (10 * SECOND) for ns in at}
+
+
+def test_a_pod_that_fits_nowhere_is_looked_at_at_once(tmp_path: Path) -> None:
+    """It is too new to be acted upon; ten seconds later, not at a grid's whim, nodes are made."""
+    spec = "{at: 1m, scale: {kind: Deployment, name: web, replicas: 2}}"
+    run = live(tmp_path, timeline=spec, replicas=0)
+    run.advance(2 * MINUTE)
+    journal = run.simulation.sim.journal
+    failed = [at for at, e in journal.of(EventRecorded) if e.reason == "FailedScheduling"]
+    grown = [at for at, e in journal.of(EventRecorded) if e.reason == "TriggeredScaleUp"]
+    assert 10 * SECOND <= grown[0] - failed[1] < 11 * SECOND
+
+
+PRIORITIES = """\
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cluster-autoscaler-priority-expander, namespace: kube-system}
+data: {priorities: TEXT}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "chosen"),
+    [
+        ('"10: [small]\\n50: [^lar]"', None, "large"),
+        ('"10: [^lar]\\n50: [small]"', None, "small"),
+        ('"50: [small]"', "PriorityConfigMapNotMatchedGroup", "small"),
+        ('"50: [medium]"', "PriorityConfigMapNoGroupMatched", None),
+        ('"50: small"', "PriorityConfigMapInvalid", None),
+        ("\"50: ['[']\"", "PriorityConfigMapInvalid", None),
+        ('""', "PriorityConfigMapInvalid", None),
+    ],
+)
+def test_priorities_are_read_from_the_config_map(
+    tmp_path: Path, text: str, reason: str | None, chosen: str | None
+) -> None:
+    """Regular expressions choose the group; what makes no sense is an event and chooses nothing."""
+    pools = f"{SMALL}, {LARGE}"
+    more = PRIORITIES.replace("TEXT", text)
+    run = live(tmp_path, pools=pools, flags="expander: priority", replicas=2, more=more)
+    run.advance(2 * MINUTE)
+    made = {name.rpartition("-")[0] for name in launched(run)}
+    assert made <= {"small", "large"}
+    assert len(made) == 1
+    if chosen is not None:
+        assert {chosen} == made
+    if reason is not None:
+        assert events(run, reason)
+
+
+def test_the_price_expander_prefers_nodes_that_suit_the_cluster(tmp_path: Path) -> None:
+    """At the same price for the same work, few nodes want to be small, and many may be large."""
+    pools = (
+        "{name: small, count: 0, machine: m5.large, autoscaling: {max: 50}}, "
+        "{name: giant, count: 0, machine: m5.2xlarge, autoscaling: {max: 50}}"
+    )
+    run = live(tmp_path, pools=pools, flags="expander: price", replicas=4, cpu="1900m")
+    run.advance(2 * MINUTE)
+    assert {"small"} == {name.rpartition("-")[0] for name in launched(run)}
+
+
+@pytest.mark.parametrize("flag", ["cores-total: '0:4'", "memory-total: '0:20'"])
+def test_the_totals_of_the_cluster_are_kept(tmp_path: Path, flag: str) -> None:
+    """Two machines of two cores and 8 GiB, and no third."""
+    run = live(tmp_path, replicas=20, flags=flag)
+    run.advance(10 * MINUTE)
+    assert 2 == len(nodes(run))
+    what = flag.partition("-")[0].replace("cores", "cpu")
+    assert f"pod didn't trigger scale-up: 1 max cluster {what} limit reached" in events(
+        run, "NotTriggerScaleUp"
+    )
+
+
+def test_a_node_that_goes_is_cordoned_and_its_daemon_pods_are_evicted(tmp_path: Path) -> None:
+    """Both flags are on by default; an occupied node's DaemonSet pods go with its others."""
+    more = """\
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: agent, image: agent:v1}]}
+"""
+    pools = "{name: small, count: 2, machine: m5.large, autoscaling: {max: 5}}"
+    run = live(tmp_path, pools=pools, replicas=2, cpu="100m", more=more)
+    cordoned = []
+    for second in range(600, 1300, 1):
+        run.advance(second * SECOND)
+        cordoned += [n.name for n in run.simulation.store.values(Node) if n.spec.unschedulable]
+    assert cordoned
+    facts = [e for _, e in run.simulation.sim.journal.of(EventRecorded)]
+    gone = {
+        e.name.partition("-")[0] for e in facts if e.message == "deleting pod for node scale down"
+    }
+    assert {"web", "agent"} == gone
+
+
+def test_a_flag_that_is_not_simulated_is_refused(tmp_path: Path) -> None:
+    """With its place, its name and the reason."""
+    with pytest.raises(InputError) as caught:
+        live(tmp_path, flags="max-inactivity: 10m")
+    assert "--max-inactivity is not supported: the process" in str(caught.value)
+    assert "scenario.yaml:6" in str(caught.value)
+
+
+def test_startup_taints_are_not_held_against_new_nodes(tmp_path: Path) -> None:
+    """A pool whose nodes have a taint until an agent took it away grows nevertheless."""
+    pool = (
+        "{name: small, count: 0, machine: m5.large, taints: ['agent=starting:NoSchedule'], "
+        "autoscaling: {max: 5}}"
+    )
+    run = live(tmp_path, pools=pool, replicas=2)
+    run.advance(2 * MINUTE)
+    assert [] == launched(run)
+    run = live(tmp_path, pools=pool, replicas=2, flags="startup-taint: agent")
+    run.advance(2 * MINUTE)
+    assert ["small-0"] == launched(run)
+
+
+def test_a_pod_may_ask_for_more_patience(tmp_path: Path) -> None:
+    """The annotation is a delay of its own."""
+    note = '"cluster-autoscaler.kubernetes.io/pod-scale-up-delay": 90s'
+    run = live(tmp_path, annotations=note, replicas=1)
+    run.advance(85 * SECOND)
+    assert [] == launched(run)
+    run.advance(2 * MINUTE)
+    assert ["small-0"] == launched(run)
 
 
 def test_an_unknown_flag_has_a_place_and_a_suggestion(tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ Mirrors: kubernetes/autoscaler cluster-autoscaler.
 """
 
 from kubesim.controlplane.autoscaler.clusterautoscaler.autoscaler import ClusterAutoscaler
-from kubesim.controlplane.autoscaler.clusterautoscaler.options import EXPANDERS, Options
+from kubesim.controlplane.autoscaler.clusterautoscaler.options import (
+    EXPANDERS,
+    REFUSED_FLAGS,
+    Options,
+)
 
-__all__ = ["EXPANDERS", "ClusterAutoscaler", "Options"]
+__all__ = ["EXPANDERS", "REFUSED_FLAGS", "ClusterAutoscaler", "Options"]

@@ -1,9 +1,9 @@
 """Removing a node: taint it, wait, drain it, give it back.
 
 Mirrors: kubernetes/autoscaler cluster-autoscaler/core/scaledown/actuation (actuator.go, drain.go,
-delete_in_batch.go, softtaint.go).
-Departs: DaemonSet pods are not evicted; pods of all priorities are evicted at the same time; pods
-are deleted, which heeds no disruption budget that changed since the decision.
+group_deletion_scheduler.go, delete_in_batch.go, delay.go, softtaint.go).
+Departs: a node's taint is put on by a process of its own, so that of several nodes one may fail to be
+tainted and the others go nevertheless.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from kubesim.controlplane.autoscaler.clusterautoscaler.clusterstate import (
     DELETION_CANDIDATE,
     TO_BE_DELETED,
 )
+from kubesim.controlplane.autoscaler.clusterautoscaler.evictor import Evictor, daemon_set_pods
 from kubesim.controlplane.autoscaler.clusterautoscaler.options import Options
 from kubesim.controlplane.autoscaler.clusterautoscaler.scaledown import Unneeded
 from kubesim.controlplane.client import Client, NotFound, Recorder, StatusError
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import SECOND
 
-EVICTION_RETRY_NS = 10 * SECOND
-POD_EVICTION_HEADROOM_NS = 30 * SECOND
 POLL_NS = 5 * SECOND
-DEFAULT_GRACE_SECONDS = 30
+DELAY_DELETION = "delay-deletion.cluster-autoscaler.kubernetes.io/"
 
 
 class Actuator:
@@ -62,6 +61,7 @@ class Actuator:
         self._finished = finished
         self._nodes = client.informer(Node)
         self._pods = client.informer(Pod)
+        self._evictor = Evictor(sim, client=client, recorder=recorder, options=options)
         self.going: dict[str, bool] = {}
         """The nodes that are being removed, and whether they are drained."""
 
@@ -96,29 +96,39 @@ class Actuator:
         change = self._with(DELETION_CANDIDATE, "PreferNoSchedule")
         try:
             yield from self._client.patch(
-                Node, name, change if soft else _without(DELETION_CANDIDATE)
+                Node, name, change if soft else without_taint(DELETION_CANDIDATE)
             )
         except NotFound:
             return
 
     def _remove(self, name: str, group: NodeGroup, *, drain: bool) -> SimProcess[None]:
         try:
-            change = self._with(TO_BE_DELETED, "NoSchedule")
-            node = yield from self._client.patch(Node, name, change)
-        except StatusError:
+            node = yield from self._client.patch(Node, name, self._to_be_deleted)
+        except StatusError as error:
+            known = self._nodes.get(name)
+            if known is not None:
+                message = f"failed to mark the node as toBeDeleted/unschedulable: {error.message}"
+                self._recorder.warning(known, "ScaleDownFailed", message)
             self._done(name, worked=False)
             return
         self._recorder.normal(node, "ScaleDown", "marked the node as toBeDeleted/unschedulable")
         yield self._sim.timeout(self._options.node_delete_delay_after_taint)
         failure = yield from self._empty(name, drain=drain)
         if failure is not None:
-            self._recorder.warning(node, "ScaleDownFailed", failure)
+            what = "drain and delete" if drain else "delete empty"
+            self._recorder.warning(node, "ScaleDownFailed", f"failed to {what} node: {failure}")
             with contextlib.suppress(StatusError):
-                yield from self._client.patch(Node, name, _without(TO_BE_DELETED))
+                yield from self._client.patch(Node, name, self._stays)
             self._done(name, worked=False)
             return
         group.delete_node(name)
-        self._recorder.normal(node, "ScaleDown", "node removed by cluster autoscaler")
+        self._recorder.normal(node, "ScaleDown", "nodes removed by cluster autoscaler")
+        if drain:
+            message = f"Scale-down: node {name} removed with drain"
+            self._recorder.normal(self._status, "ScaleDown", message)
+        else:
+            message = f"Scale-down: empty node {name} removed"
+            self._recorder.normal(self._status, "ScaleDownEmpty", message)
         self._done(name, worked=True)
 
     def _empty(self, name: str, *, drain: bool) -> SimProcess[str | None]:
@@ -126,53 +136,48 @@ class Actuator:
         pods = self._pods_to_move(name)
         if pods is None:
             return "failed to get pods to move on node"
-        if not drain:
-            return "node is not empty" if pods else None
-        evictions = [self._sim.process(self._evict(pod)) for pod in pods]
-        if evictions:
-            yield self._sim.all_of(evictions)
-        if any(process.value is False for process in evictions):
-            return "failed to drain the node: some pods could not be evicted"
-        longest_s = max((self._grace(pod) for pod in pods), default=0)
-        until_ns = self._sim.now + longest_s * SECOND + POD_EVICTION_HEADROOM_NS
-        while any(self._is_there(pod, name) for pod in pods):
+        if not drain and pods:
+            return f'failed to delete empty node "{name}", new pods scheduled'
+        options = self._options
+        own = daemon_set_pods(
+            (pod for pod in self._pods.values() if pod.spec.node_name == name),
+            by_default=(
+                options.daemonset_eviction_for_occupied_nodes
+                if drain
+                else options.daemonset_eviction_for_empty_nodes
+            ),
+        )
+        failure = yield from self._evictor.drain(name, pods, own)
+        if failure is not None and drain:
+            return failure
+        return (yield from self._delayed(name))
+
+    def _delayed(self, name: str) -> SimProcess[str | None]:
+        """Wait for those who asked, by an annotation, to be waited for."""
+        until_ns = self._sim.now + self._options.node_deletion_delay_timeout
+        while (node := self._nodes.get(name)) is not None:
+            if not any(key.startswith(DELAY_DELETION) for key in node.metadata.annotations):
+                break
             if self._sim.now >= until_ns:
-                return "failed to drain the node: pods remaining after timeout"
+                break
             yield self._sim.timeout(POLL_NS)
         return None
-
-    def _evict(self, pod: Pod) -> SimProcess[bool]:
-        self._recorder.normal(pod, "ScaleDown", "deleting pod for node scale down")
-        until_ns = self._sim.now + self._options.max_pod_eviction_time
-        while True:
-            try:
-                yield from self._client.delete(
-                    Pod, pod.key, uid=pod.uid, grace_period_seconds=self._grace(pod)
-                )
-            except NotFound:
-                return True
-            except StatusError:
-                if self._sim.now + EVICTION_RETRY_NS >= until_ns:
-                    message = "failed to delete pod for ScaleDown"
-                    self._recorder.warning(pod, "ScaleDownFailed", message)
-                    return False
-                yield self._sim.timeout(EVICTION_RETRY_NS)
-            else:
-                return True
-
-    def _grace(self, pod: Pod) -> int:
-        grace = pod.spec.termination_grace_period_seconds
-        seconds = DEFAULT_GRACE_SECONDS if grace is None else grace
-        return min(seconds, self._options.max_graceful_termination_sec)
-
-    def _is_there(self, pod: Pod, node: str) -> bool:
-        current = self._pods.get(pod.key)
-        same = current is not None and current.uid == pod.uid
-        return same and current is not None and current.spec.node_name == node
 
     def _done(self, name: str, *, worked: bool) -> None:
         del self.going[name]
         self._finished(name, worked)
+
+    def _to_be_deleted(self, node: Node) -> Node:
+        marked = self._with(TO_BE_DELETED, "NoSchedule")(node)
+        if self._options.cordon_node_before_terminating:
+            marked = marked.replace(spec=marked.spec.replace(unschedulable=True))
+        return marked
+
+    def _stays(self, node: Node) -> Node:
+        cleared = without_taint(TO_BE_DELETED)(node)
+        if self._options.cordon_node_before_terminating:
+            cleared = cleared.replace(spec=cleared.spec.replace(unschedulable=None))
+        return cleared
 
     def _with(self, key: str, effect: str) -> Callable[[Node], Node]:
         value = str(self._sim.wall_ns // SECOND)
@@ -185,7 +190,9 @@ class Actuator:
         return change
 
 
-def _without(key: str) -> Callable[[Node], Node]:
+def without_taint(key: str) -> Callable[[Node], Node]:
+    """What takes a taint off a node."""
+
     def change(node: Node) -> Node:
         taints = tuple(taint for taint in node.spec.taints if taint.key != key)
         return node.replace(spec=node.spec.replace(taints=taints))

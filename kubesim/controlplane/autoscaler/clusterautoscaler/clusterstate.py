@@ -7,16 +7,16 @@ group beyond its backoff.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kubesim.api.corev1 import Node
 from kubesim.api.podutil import get_node_condition
 from kubesim.controlplane.autoscaler.cloudprovider import NodeGroup
+from kubesim.controlplane.autoscaler.clusterautoscaler.options import Options
 
 TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 DELETION_CANDIDATE = "DeletionCandidateOfClusterAutoscaler"
-MAX_NODE_STARTUP_NS = 15 * 60 * 1_000_000_000  # --max-node-startup-time
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,13 +44,14 @@ class GroupState:
 
 
 def survey(
-    groups: Iterable[NodeGroup], nodes: Iterable[Node], wall_ns: int
+    groups: Iterable[NodeGroup], nodes: Iterable[Node], options: Options, wall_ns: int
 ) -> dict[str, GroupState]:
     """The state of all groups.
 
     Args:
         groups: The groups.
         nodes: The nodes, as heard of.
+        options: The flags.
         wall_ns: Nanoseconds since the epoch.
     """
     by_provider = {node.spec.provider_id: node for node in nodes if node.spec.provider_id}
@@ -62,17 +63,17 @@ def survey(
             if node is None:
                 state.unregistered.append(instance.node)
             else:
-                _bucket(state, node, wall_ns).append(node.name)
+                _bucket(state, node, options, wall_ns).append(node.name)
     return states
 
 
-def _bucket(state: GroupState, node: Node, wall_ns: int) -> list[str]:
+def _bucket(state: GroupState, node: Node, options: Options, wall_ns: int) -> list[str]:
     if has_taint(node, TO_BE_DELETED):
         return state.deleted
-    if is_ready(node):
+    if is_ready(node, options.startup_taints):
         return state.ready
     age_ns = wall_ns - (node.metadata.creation_timestamp or 0)
-    return state.not_started if age_ns < MAX_NODE_STARTUP_NS else state.unready
+    return state.not_started if age_ns < options.max_node_startup_time else state.unready
 
 
 def is_healthy(
@@ -84,10 +85,17 @@ def is_healthy(
     return unready <= ok_unready or unready * 100 <= max_unready_percent * total
 
 
-def is_ready(node: Node) -> bool:
-    """Whether a node is ready, and may take pods as far as its own kubelet is concerned."""
+def is_ready(node: Node, startup_taints: Collection[str] = ()) -> bool:
+    """Whether a node is ready, and may take pods as far as its own kubelet is concerned.
+
+    Args:
+        node: The node.
+        startup_taints: Keys of taints that a node has while it is not yet ready.
+    """
     ready = get_node_condition(node.status, "Ready")
     if ready is None or ready.status != "True":
+        return False
+    if any(has_taint(node, key) for key in startup_taints):
         return False
     return not has_taint(node, "node.kubernetes.io/not-ready")
 

@@ -27,10 +27,13 @@ from kubesim.controlplane.autoscaler.clusterautoscaler.options import Options
 from kubesim.controlplane.autoscaler.simulator import (
     ClusterSnapshot,
     Drainability,
+    Replicas,
     drainability,
+    gpu_of,
     utilization,
 )
 from kubesim.controlplane.autoscaler.simulator.drainability import protects
+from kubesim.controlplane.scheduler.framework.nodeinfo import NodeInfo
 
 SCALE_DOWN_DISABLED = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
 
@@ -66,10 +69,12 @@ class Planner:
     Args:
         options: The flags.
         snapshot: The cluster.
+        replicas: How many replicas a pod's controller wants.
     """
 
-    def __init__(self, options: Options, snapshot: ClusterSnapshot) -> None:
+    def __init__(self, options: Options, snapshot: ClusterSnapshot, replicas: Replicas) -> None:
         self._options = options
+        self._replicas = replicas
         self._snapshot = snapshot
         self._until: dict[str, tuple[int, int]] = {}
         self.unneeded: dict[str, Unneeded] = {}
@@ -104,8 +109,8 @@ class Planner:
         self._snapshot.fork()
         for node in candidates:
             info = self._snapshot.node(node.name)
-            full = Fraction(0) if info is None else utilization(info)
-            reason = self._ineligible(node, full)
+            full = Fraction(0) if info is None else self._utilization(info, wall_ns)
+            reason = self._ineligible(node, info, full)
             pods: tuple[Pod, ...] = ()
             if reason is None:
                 reason, pods = self._removal(node, left, budgets, allowed, wall_ns)
@@ -122,7 +127,7 @@ class Planner:
                 since_ns=now_ns if known is None else known.since_ns,
                 pods=pods,
                 utilization=full,
-                ready=is_ready(node),
+                ready=is_ready(node, self._options.startup_taints),
             )
         self._snapshot.revert()
         self.unneeded = unneeded
@@ -167,7 +172,15 @@ class Planner:
         """The cluster cannot be trusted: begin anew."""
         self.unneeded = {}
 
-    def _ineligible(self, node: Node, full: Fraction) -> str | None:
+    def _utilization(self, info: NodeInfo, wall_ns: int) -> Fraction:
+        return utilization(
+            info,
+            wall_ns,
+            ignore_daemon_sets=self._options.ignore_daemonsets_utilization,
+            ignore_mirror_pods=self._options.ignore_mirror_pods_utilization,
+        )
+
+    def _ineligible(self, node: Node, info: NodeInfo | None, full: Fraction) -> str | None:
         """Why a node is out of the question before its pods are looked at."""
         if has_taint(node, TO_BE_DELETED):
             return "CurrentlyBeingDeleted"
@@ -175,7 +188,13 @@ class Planner:
             return "ScaleDownDisabledAnnotation"
         if node.name in self._until:
             return "RecentlyUnremovable"
-        if full >= self._options.scale_down_utilization_threshold:
+        options = self._options
+        if not (options.scale_down_unready_enabled or is_ready(node, options.startup_taints)):
+            return "ScaleDownUnreadyDisabled"
+        threshold = options.scale_down_utilization_threshold
+        if info is not None and gpu_of(info) is not None:
+            threshold = options.scale_down_gpu_utilization_threshold
+        if full > threshold:
             return "NotUnderutilized"
         return None
 
@@ -191,7 +210,7 @@ class Planner:
         rules = self._options.drain_rules
         moving: list[Pod] = []
         for pod in self._snapshot.pods_on(node.name):
-            verdict = drainability(pod, budgets, rules, wall_ns)
+            verdict = drainability(pod, budgets, rules, wall_ns, self._replicas)
             if verdict.blocks:
                 return f"BlockedByPod: {verdict.value}", ()
             if verdict is Drainability.DRAIN:

@@ -3,8 +3,7 @@
 Mirrors: kubernetes/autoscaler cluster-autoscaler/core/scaleup/orchestrator/orchestrator.go (ScaleUp),
 core/scaleup/equivalence/groups.go, processors/nodegroupset (FindSimilarNodeGroups,
 BalanceScaleUpBetweenGroups).
-Departs: similar groups have equal capacity and equal labels but for zone, host name and pool; no
-resource limits beyond ``max-nodes-total``.
+Departs: limits are of nodes, cores and memory.
 """
 
 from __future__ import annotations
@@ -18,20 +17,22 @@ from kubesim.api.metav1 import controller_of
 from kubesim.controlplane.autoscaler.cloudprovider import NodeGroup
 from kubesim.controlplane.autoscaler.clusterautoscaler.clusterstate import GroupState
 from kubesim.controlplane.autoscaler.clusterautoscaler.estimator import estimate, new_node
-from kubesim.controlplane.autoscaler.clusterautoscaler.expander import Option, best_option
+from kubesim.controlplane.autoscaler.clusterautoscaler.expander import (
+    Circumstances,
+    Option,
+    best_option,
+)
 from kubesim.controlplane.autoscaler.clusterautoscaler.options import Options
+from kubesim.controlplane.autoscaler.clusterautoscaler.priorities import Priorities, Warn
+from kubesim.controlplane.autoscaler.clusterautoscaler.similar import similar
 from kubesim.controlplane.autoscaler.simulator import ClusterSnapshot, daemon_pods
 from kubesim.sim import Rng
 
 MAX_SIZE_REACHED = "max node group size reached"
 IN_BACKOFF = "in backoff after failed scale-up"
 MAX_TOTAL_REACHED = "max cluster nodes limit reached"
-_UNLIKE_LABELS = (
-    "kubernetes.io/hostname",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-    "kubesim.dev/pool",
-)
+CORES_REACHED = "max cluster cpu limit reached"
+MEMORY_REACHED = "max cluster memory limit reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +82,22 @@ class Situation:
         states: The groups.
         daemon_sets: The DaemonSets.
         nodes: How many nodes there are, or are to come.
+        cores: How many cores they have.
+        memory: How much memory they have, in bytes.
         in_backoff: Whether a group is left alone.
+        priorities: What the ConfigMap of the priority expander says.
+        warn: Told of what is wrong with it.
     """
 
     snapshot: ClusterSnapshot
     states: Mapping[str, GroupState]
     daemon_sets: Sequence[DaemonSet]
     nodes: int
+    cores: int
+    memory: int
     in_backoff: Callable[[str], bool]
+    priorities: Priorities | None = None
+    warn: Warn = lambda _reason, _message: None
 
 
 def decide(at: Situation, pods: Iterable[Pod], options: Options, rng: Rng) -> ScaleUp:
@@ -101,23 +110,51 @@ def decide(at: Situation, pods: Iterable[Pod], options: Options, rng: Rng) -> Sc
         rng: Decides between equals.
     """
     equivalents = _equivalence_groups(pods)
-    room = options.max_nodes_total - at.nodes if options.max_nodes_total else None
     considered: list[Option] = []
     for state in at.states.values():
-        reason = _not_now(at, state, room)
+        template = cleaned(state.group.template(), options)
+        room, limit = _room(at, template, options)
+        reason = _not_now(at, state, room, limit)
         if reason is not None:
             for equivalent in equivalents:
                 equivalent.refused[state.group.id] = (reason,)
             continue
-        option = _option(at, state, equivalents, options)
+        option = _option(at, state, template, equivalents, options)
         if option is not None:
             considered.append(option)
     if not considered:
         return ScaleUp(remaining=_remaining(equivalents))
-    best = best_option(considered, options.expander, rng)
-    count = best.nodes if room is None else min(best.nodes, room)
-    increases = _balanced(at, best, count, equivalents, options)
+    circumstances = Circumstances(
+        nodes=sum(len(state.ready) for state in at.states.values()),
+        priorities=at.priorities,
+        warn=at.warn,
+    )
+    best = best_option(considered, options.expander, circumstances, rng)
+    room, _ = _room(at, best.template, options)
+    increases = _balanced(at, best, min(best.nodes, room), equivalents, options)
     return ScaleUp(increases=increases, pods=best.pods, remaining=_remaining(equivalents))
+
+
+def cleaned(template: Node, options: Options) -> Node:
+    """A new node of a group without the taints that it has only while it starts."""
+    passing = (*options.startup_taints, *options.status_taint)
+    if not any(taint.key in passing for taint in template.spec.taints):
+        return template
+    taints = tuple(taint for taint in template.spec.taints if taint.key not in passing)
+    return template.replace(spec=template.spec.replace(taints=taints))
+
+
+def _room(at: Situation, template: Node, options: Options) -> tuple[int, str]:
+    """How many more such nodes the limits of the cluster allow, and which of them is the nearest."""
+    capacity = template.status.capacity
+    cores, memory = capacity["cpu"].value(), capacity["memory"].value()
+    rooms = [
+        ((options.cores_total[1] - at.cores) // max(cores, 1), CORES_REACHED),
+        ((options.memory_total[1] - at.memory) // max(memory, 1), MEMORY_REACHED),
+    ]
+    if options.max_nodes_total:
+        rooms.append((options.max_nodes_total - at.nodes, MAX_TOTAL_REACHED))
+    return min(rooms, key=lambda room: room[0])
 
 
 def _equivalence_groups(pods: Iterable[Pod]) -> list[_Equivalent]:
@@ -129,19 +166,22 @@ def _equivalence_groups(pods: Iterable[Pod]) -> list[_Equivalent]:
     return list(groups.values())
 
 
-def _not_now(at: Situation, state: GroupState, room: int | None) -> str | None:
+def _not_now(at: Situation, state: GroupState, room: int, limit: str) -> str | None:
     """Why a group cannot grow at all."""
     if state.target >= state.group.max_size:
         return MAX_SIZE_REACHED
     if at.in_backoff(state.group.id):
         return IN_BACKOFF
-    return MAX_TOTAL_REACHED if room is not None and room <= 0 else None
+    return limit if room <= 0 else None
 
 
 def _option(
-    at: Situation, state: GroupState, equivalents: list[_Equivalent], options: Options
+    at: Situation,
+    state: GroupState,
+    template: Node,
+    equivalents: list[_Equivalent],
+    options: Options,
 ) -> Option | None:
-    template = state.group.template()
     daemons = tuple(daemon_pods(at.daemon_sets, template))
     fitting = []
     for equivalent in equivalents:
@@ -178,12 +218,11 @@ def _balanced(
     """Spread new nodes over the groups that are like the best one, the smallest first."""
     groups = [best.group]
     if options.balance_similar_node_groups:
-        wanted = _likeness(best.template)
         groups += [
             state.group
             for state in at.states.values()
             if state.group.id != best.group.id
-            and _likeness(state.group.template()) == wanted
+            and similar(best.template, cleaned(state.group.template(), options), options)
             and not any(state.group.id in e.refused for e in equivalents if e.taken)
         ]
     sizes = {group.id: at.states[group.id].target for group in groups}
@@ -198,11 +237,6 @@ def _balanced(
         for group in groups
         if sizes[group.id] > at.states[group.id].target
     )
-
-
-def _likeness(node: Node) -> object:
-    labels = {k: v for k, v in node.metadata.labels.items() if k not in _UNLIKE_LABELS}
-    return sorted(labels.items()), node.status.capacity, node.spec.taints
 
 
 def _remaining(equivalents: Iterable[_Equivalent]) -> tuple[tuple[Pod, str], ...]:

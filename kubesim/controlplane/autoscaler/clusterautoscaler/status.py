@@ -12,20 +12,67 @@ from kubesim.api.corev1 import ConfigMap
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import ObjectMeta
 from kubesim.controlplane.autoscaler.clusterautoscaler.clusterstate import GroupState
+from kubesim.controlplane.autoscaler.clusterautoscaler.options import Options
+from kubesim.controlplane.client import AlreadyExists, Client, StatusError
+from kubesim.sim import Sim, SimProcess
 
-STATUS_CONFIG_MAP = ConfigMap(
-    metadata=ObjectMeta(name="cluster-autoscaler-status", namespace="kube-system")
-)
+
+class StatusWriter:
+    """Keeps the ConfigMap up to date.
+
+    Args:
+        sim: The run.
+        client: The connection to the API server.
+        options: The flags.
+    """
+
+    def __init__(self, sim: Sim, *, client: Client, options: Options) -> None:
+        self._sim, self._client = sim, client
+        self._enabled = options.write_status_configmap
+        self._written: ConfigMap | None = None
+        self.config_map = ConfigMap(
+            metadata=ObjectMeta(name=options.status_config_map_name, namespace=options.namespace)
+        )
+        """What events about the whole cluster are about."""
+
+    def write(
+        self,
+        states: Mapping[str, GroupState],
+        unneeded: Collection[str],
+        in_backoff: Collection[str],
+        *,
+        healthy: bool,
+    ) -> None:
+        """Write what changed, if anything did."""
+        text = status_text(states, unneeded, in_backoff, healthy=healthy)
+        wanted = self.config_map.replace(data=FrozenMap({"status": text}))
+        if self._enabled and wanted != self._written:
+            first, self._written = self._written is None, wanted
+            self._sim.process(self._write(wanted, first=first))
+
+    def _write(self, wanted: ConfigMap, *, first: bool) -> SimProcess[None]:
+        try:
+            if first:
+                try:
+                    yield from self._client.create(wanted)
+                except AlreadyExists:
+                    first = False
+            if not first:
+                yield from self._client.patch(
+                    ConfigMap, wanted.key, lambda old: old.replace(data=wanted.data)
+                )
+        except StatusError:
+            self._written = None  # the next look writes it again
 
 
-def status_config_map(
+def status_text(
     states: Mapping[str, GroupState],
     unneeded: Collection[str],
     in_backoff: Collection[str],
     *,
     healthy: bool,
-) -> ConfigMap:
-    """The ConfigMap as it should be."""
+) -> str:
+    """What the ConfigMap should say."""
     lines = ["autoscalerStatus: Running", "clusterWide:"]
     everything = tuple(states.values())
     growing = any(state.upcoming for state in everything)
@@ -41,7 +88,7 @@ def status_config_map(
         lines.append(f"    minSize: {state.group.min_size}")
         lines.append(f"    maxSize: {state.group.max_size}")
         lines += _activity("  ", "Backoff" if name in in_backoff else scale_up, candidates)
-    return STATUS_CONFIG_MAP.replace(data=FrozenMap({"status": "\n".join(lines) + "\n"}))
+    return "\n".join(lines) + "\n"
 
 
 def _health(indent: str, states: Collection[GroupState], *, healthy: bool) -> list[str]:

@@ -2,13 +2,12 @@
 
 Mirrors: kubernetes/autoscaler cluster-autoscaler/simulator/drainability/rules (Default) and
 utils/drain.
-Departs: a replicated pod is one with a controller of a known kind; how many replicas it has is not
-asked (``--min-replica-count`` 0).
+Departs: ReplicationControllers do not exist; a DaemonSet pod never asks whether its DaemonSet is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,14 +16,18 @@ from kubesim.api.labels import label_selector_matches
 from kubesim.api.metav1 import controller_of
 from kubesim.api.podutil import is_pod_terminal
 from kubesim.api.policyv1 import PodDisruptionBudget
-from kubesim.sim.time import SECOND
+from kubesim.sim.time import HOUR, SECOND
 
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 SAFE_LOCAL_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 MIRROR = "kubernetes.io/config.mirror"
 LONG_TERMINATING_EXTRA_NS = 30 * SECOND
 DEFAULT_GRACE_SECONDS = 30
-CONTROLLERS = ("ReplicaSet", "ReplicationController", "StatefulSet", "Job", "DaemonSet")
+CONTROLLERS = ("ReplicaSet", "ReplicationController", "StatefulSet", "Job")
+WITH_REPLICAS = ("ReplicaSet", "StatefulSet", "Job")
+
+Replicas = Callable[[Pod], int | None]
+"""How many replicas a pod's controller wants; ``None`` if it is not there."""
 
 
 class Drainability(Enum):
@@ -32,6 +35,8 @@ class Drainability(Enum):
 
     SKIP = "Skip"
     DRAIN = "Drain"
+    CONTROLLER_NOT_FOUND = "ControllerNotFound"
+    MIN_REPLICAS_REACHED = "MinReplicasReached"
     NOT_REPLICATED = "NotReplicated"
     UNMOVABLE_SYSTEM_POD = "UnmovableKubeSystemPod"
     NOT_SAFE_TO_EVICT = "NotSafeToEvictAnnotation"
@@ -49,16 +54,26 @@ class DrainRules:
     """The flags.
 
     Attributes:
-        skip_nodes_with_system_pods: A pod of kube-system without a budget blocks.
+        skip_nodes_with_system_pods: A pod of kube-system without a budget blocks,
+        system_pod_timeout_ns: until it is so old.
         skip_nodes_with_local_storage: A pod with a directory on the node blocks.
+        skip_nodes_with_custom_controller_pods: A pod of an unknown kind of controller blocks.
+        min_replica_count: A ReplicaSet with fewer replicas blocks.
     """
 
     skip_nodes_with_system_pods: bool = True
+    system_pod_timeout_ns: int = HOUR
     skip_nodes_with_local_storage: bool = True
+    skip_nodes_with_custom_controller_pods: bool = True
+    min_replica_count: int = 0
 
 
 def drainability(  # noqa: PLR0911  # one return a rule
-    pod: Pod, budgets: Sequence[PodDisruptionBudget], rules: DrainRules, now_ns: int
+    pod: Pod,
+    budgets: Sequence[PodDisruptionBudget],
+    rules: DrainRules,
+    now_ns: int,
+    replicas: Replicas | None = None,
 ) -> Drainability:
     """What becomes of a pod when its node goes.
 
@@ -67,20 +82,28 @@ def drainability(  # noqa: PLR0911  # one return a rule
         budgets: All disruption budgets.
         rules: The flags.
         now_ns: Nanoseconds since the epoch.
+        replicas: What is known of controllers; without it nothing is asked of them.
     """
     owner = controller_of(pod)
     annotations = pod.metadata.annotations
-    if MIRROR in annotations or _terminating_too_long(pod, now_ns):
+    if MIRROR in annotations or terminating_too_long(pod, now_ns):
         return Drainability.SKIP
+    if rules.skip_nodes_with_custom_controller_pods and replicas is not None:
+        verdict = _of_controller(pod, rules, replicas)
+        if verdict is not None:
+            return verdict
     if owner is not None and owner.kind == "DaemonSet":
         return Drainability.SKIP
     if annotations.get(SAFE_TO_EVICT) == "true" or is_pod_terminal(pod):
         return Drainability.DRAIN
-    if owner is None or owner.kind not in CONTROLLERS:
+    known = not rules.skip_nodes_with_custom_controller_pods
+    if owner is None or not (known or owner.kind in CONTROLLERS):
         return Drainability.NOT_REPLICATED
     matching = [budget for budget in budgets if protects(budget, pod)]
-    system = pod.namespace == "kube-system" and not matching
-    if rules.skip_nodes_with_system_pods and system:
+    if rules.skip_nodes_with_system_pods and pod.namespace == "kube-system" and not matching:
+        created_ns = pod.metadata.creation_timestamp
+        if created_ns is not None and now_ns > created_ns + rules.system_pod_timeout_ns:
+            return Drainability.DRAIN
         return Drainability.UNMOVABLE_SYSTEM_POD
     if annotations.get(SAFE_TO_EVICT) == "false":
         return Drainability.NOT_SAFE_TO_EVICT
@@ -91,6 +114,18 @@ def drainability(  # noqa: PLR0911  # one return a rule
     return Drainability.DRAIN
 
 
+def _of_controller(pod: Pod, rules: DrainRules, replicas: Replicas) -> Drainability | None:
+    owner = controller_of(pod)
+    if owner is None or owner.kind not in WITH_REPLICAS:
+        return None
+    wanted = replicas(pod)
+    if wanted is None:
+        return Drainability.CONTROLLER_NOT_FOUND
+    if owner.kind == "ReplicaSet" and wanted < rules.min_replica_count:
+        return Drainability.MIN_REPLICAS_REACHED
+    return None
+
+
 def protects(budget: PodDisruptionBudget, pod: Pod) -> bool:
     """Whether a budget is about a pod."""
     return pod.namespace == budget.namespace and label_selector_matches(
@@ -98,7 +133,8 @@ def protects(budget: PodDisruptionBudget, pod: Pod) -> bool:
     )
 
 
-def _terminating_too_long(pod: Pod, now_ns: int) -> bool:
+def terminating_too_long(pod: Pod, now_ns: int) -> bool:
+    """Whether a pod should have ended some time ago."""
     deleted_ns = pod.metadata.deletion_timestamp
     if deleted_ns is None:
         return False
