@@ -42,7 +42,7 @@ def _refused(name: str, why: str) -> Any:
     def refuse(_value: object) -> None:
         raise ValueError(f"--{name} is not supported: {why}")
 
-    return Annotated[SkipJsonSchema[Any], BeforeValidator(refuse)]
+    return Annotated[Any, BeforeValidator(refuse), SkipJsonSchema()]  # type: ignore[type-arg]
 
 
 def _total(value: object) -> object:
