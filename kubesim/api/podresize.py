@@ -22,8 +22,8 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.podutil import ResourceList, get_pod_condition, max_resources, pod_qos
 
 __all__ = [
-    "IN_PROGRESS", "PENDING", "RESIZABLE", "is_resizable", "reserved_spec", "resize_errors",
-    "with_resources_of",
+    "IN_PROGRESS", "PENDING", "RESIZABLE", "allocated_spec", "is_resizable", "reserved_spec",
+    "resize_errors", "with_resources_of",
 ]  # fmt: skip
 
 Errors = list[FieldError]
@@ -77,6 +77,26 @@ def reserved_spec(pod: Pod) -> PodSpec:
         if after != before:
             changes[name] = after
     return spec.replace(**changes) if changes else spec
+
+
+def allocated_spec(pod: Pod) -> PodSpec:
+    """The pod's spec with the requests that its kubelet has allocated, as far as it says so."""
+    allocated = {
+        status.name: status.allocated_resources
+        for status in (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        if status.allocated_resources
+    }
+
+    def given(container: Container) -> Container:
+        requests = allocated.get(container.name, container.resources.requests)
+        if requests == container.resources.requests:
+            return container
+        return container.replace(resources=container.resources.replace(requests=requests))
+
+    return pod.spec.replace(
+        containers=tuple(given(item) for item in pod.spec.containers),
+        init_containers=tuple(given(item) for item in pod.spec.init_containers),
+    )
 
 
 def _all_agree(containers: tuple[Container, ...], statuses: tuple[ContainerStatus, ...]) -> bool:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from kubesim import facts
 from kubesim.api.corev1 import ContainerStatus, Node, Pod
+from kubesim.api.podresize import allocated_spec
 from kubesim.api.podutil import add_resources, is_pod_terminal, pod_requests
 from kubesim.api.quantity import Quantity
 from kubesim.errors import SimulationError
@@ -121,6 +122,15 @@ class Checkers:
             node = self._bound.get(fact.uid)
             if node is not None:
                 self._placed[node].pop(fact.uid, None)
+        elif fact.verb == "update/status" and fact.uid in self._bound:
+            self._maybe_resized(fact)
+
+    def _maybe_resized(self, fact: facts.ObjectWritten) -> None:
+        """A pod may have been allocated other resources than it was bound with."""
+        placed = self._placed[self._bound[fact.uid]]
+        pod = self._store.get(Pod, f"{fact.namespace}/{fact.name}")
+        if fact.uid in placed and pod is not None and pod.uid == fact.uid:
+            placed[fact.uid] = pod_requests(allocated_spec(pod))
 
     def _is_stored(self, fact: facts.ObjectWritten | facts.PodBound) -> bool:
         pod = self._store.get(Pod, f"{fact.namespace}/{fact.name}")
@@ -237,7 +247,8 @@ class Checkers:
         requested: dict[str, dict[str, Quantity]] = {}
         for pod in self._store.values(Pod):
             if pod.spec.node_name and not is_pod_terminal(pod):
-                add_resources(requested.setdefault(pod.spec.node_name, {}), pod_requests(pod.spec))
+                requests = pod_requests(allocated_spec(pod))
+                add_resources(requested.setdefault(pod.spec.node_name, {}), requests)
         for node in self._store.values(Node):
             allocatable = node.status.allocatable
             for resource, amount in requested.get(node.name, {}).items():

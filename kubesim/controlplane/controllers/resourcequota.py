@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from kubesim.api.corev1 import Pod, ResourceQuota
+from kubesim.api.corev1 import Pod, PodSpec, ResourceQuota
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.podresize import reserved_spec
+from kubesim.api.podutil import ResourceList, pod_limits, pod_requests
 from kubesim.api.quota import is_counted, restricted, total_usage
 from kubesim.api.scheme import SCHEME
 from kubesim.controlplane.client import Client, Controller, Informer, NotFound
@@ -64,17 +66,25 @@ class ResourceQuotaController(Controller):
             self.queue.add(new.key)
 
     def _object_changed(self, old: KubeObject | None, new: KubeObject | None) -> None:
-        if old is None or not self._replenishes(old, new):
+        quotas = self._quotas.values()
+        if old is None or not quotas or not self._replenishes(old, new):
             return
-        for quota in self._quotas.values():
+        for quota in quotas:
             if quota.namespace == old.namespace and restricted(type(old), quota.status.hard):
                 self.queue.add(quota.key)
 
     def _replenishes(self, old: KubeObject, new: KubeObject | None) -> bool:
-        """Whether something is given back: an object is gone, or a pod is over."""
+        """Whether something is given back: an object is gone, a pod is over or has another size."""
         if new is None:
             return True
         if not isinstance(old, Pod) or not isinstance(new, Pod):
             return False
+        before, after = reserved_spec(old), reserved_spec(new)
+        if before is not after and _size(before) != _size(after):
+            return True
         wall_ns = self._sim.wall_ns
         return is_counted(old, wall_ns=wall_ns) and not is_counted(new, wall_ns=wall_ns)
+
+
+def _size(spec: PodSpec) -> tuple[ResourceList, ResourceList]:
+    return pod_requests(spec), pod_limits(spec)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from harness import SECOND, Cluster, NodeUnderTest, bound, image, program, quantities
 
-from kubesim.api.corev1 import Pod, ResourceRequirements
+from kubesim.api.corev1 import Pod, ResourceQuota, ResourceRequirements
 from kubesim.api.podutil import get_pod_condition
 from kubesim.controlplane.client import StatusError
+from kubesim.controlplane.controllers import ResourceQuotaController
 from kubesim.node.machine import Cgroup
 
 MI = 1 << 20
@@ -303,3 +304,33 @@ def test_an_ordinary_update_may_not_resize(cluster: Cluster) -> None:
     with pytest.raises(StatusError) as caught:
         cluster.api.patch(Pod, "default/web", to(cpu="2"))
     assert "pod updates may not change fields other than" in caught.value.message
+
+
+def test_a_quota_holds_for_resizes_and_gets_back_what_shrinks(
+    cluster: Cluster, under_test: NodeUnderTest
+) -> None:
+    """A resize is charged at once and refused beyond the limit; what shrinks is given back."""
+    del under_test
+    ResourceQuotaController(cluster.sim, client=cluster.client("quota"))
+    hard = {
+        "metadata": {"name": "q", "namespace": "default"},
+        "spec": {"hard": {"requests.cpu": "2"}},
+    }
+    cluster.api.create(ResourceQuota.model_validate(hard))
+    cluster.run(1)
+    pod = running(cluster, sized(cpu="1"))
+
+    def used() -> str:
+        return str(cluster.api.get(ResourceQuota, "default/q").status.used["requests.cpu"])
+
+    with pytest.raises(StatusError) as caught:
+        cluster.api.resize(pod.key, to(cpu="2500m"))
+    assert "exceeded quota: q, requested: requests.cpu=1500m, used: requests.cpu=1" in str(
+        caught.value
+    )
+    cluster.api.resize(pod.key, to(cpu="2"))
+    assert used() == "2"
+    cluster.run(5)
+    cluster.api.resize(pod.key, to(cpu="500m"))
+    cluster.run(5)
+    assert used() == "500m"
