@@ -81,7 +81,7 @@ class ImageLoader:
         """An image of which it is known what is in it."""
         numbers = self._preset.programs[model]
         layer = Layer(digest=_made_up_digest(name, 0), size_bytes=numbers.image.value)
-        program = _program(ProgramSpec(model=model, role=model, port=0), numbers)  # type: ignore[arg-type]
+        program = _program(_as_known(name, ProgramSpec()), numbers)
         return _finished(name, (layer,), program)
 
     def _image(self, spec: ImageSpec, index: int) -> Image:
@@ -106,7 +106,8 @@ class ImageLoader:
                 media_type=WASM_LAYER_MEDIA_TYPE,
             )
             return _finished(spec.name, (*layers, module), wasm)
-        return _finished(spec.name, layers, self._linux(spec.program or ProgramSpec(), index))
+        program = _as_known(spec.name, spec.program or ProgramSpec())
+        return _finished(spec.name, layers, self._linux(program, index))
 
     def _linux(self, program: ProgramSpec, index: int) -> LinuxProgram:
         numbers = self._preset.programs.get(program.model)
@@ -160,6 +161,16 @@ _KNOWN = (
 def known_model(name: str) -> str | None:
     """The preset's program that an image of that name has, whatever its tag is."""
     return next((model for pattern, model in _KNOWN if pattern.search(name)), None)
+
+
+def _as_known(name: str, program: ProgramSpec) -> ProgramSpec:
+    """The program with the role that the image's name says, and its role's numbers."""
+    given = program.model_fields_set
+    role = program.role if "role" in given else known_model(name)
+    if role is None or role not in {model for _, model in _KNOWN}:
+        return program
+    filled = {"role": role, "model": role, "port": 0}
+    return program.model_copy(update={k: v for k, v in filled.items() if k not in given})
 
 
 def _program(spec: ProgramSpec, numbers: ProgramNumbers) -> LinuxProgram:

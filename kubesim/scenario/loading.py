@@ -58,7 +58,7 @@ from kubesim.scenario.nodefiles import unsimulated_settings, with_files
 from kubesim.scenario.nodes import karpenter_config, nodes_of, pools_of, step_problems
 from kubesim.scenario.queues import queue_configs, queue_problems, queue_step_problems
 from kubesim.scenario.scheduling import scheduler_files, scheduler_setup
-from kubesim.scenario.spinapps import may_use_redis, stores_outside, unscaled
+from kubesim.scenario.spinapps import may_use_redis, shims_in_vain, stores_outside, unscaled
 from kubesim.scenario.traffic import TrafficLoader
 from kubesim.scenario.transcript import typed_problems
 from kubesim.scenario.verticalautoscaler import contended, vertical_pod_autoscaler_config
@@ -399,6 +399,7 @@ class _Loader:
             yield f"{kind} {path} has no effect ({count} {_objects(count)})"
         yield from unscaled(manifest.obj for manifest in applied)
         yield from stores_outside(manifest.obj for manifest in applied)
+        yield from shims_in_vain(manifest.obj for manifest in applied)
         yield from contended(manifest.obj for manifest in applied)
         modelled = {image.name for image in spec.images}
         spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}

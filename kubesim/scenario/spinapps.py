@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import KubeObject
+from kubesim.api.runtimev1alpha1 import Shim
 from kubesim.api.spinv1alpha1 import KeyValueStoreConfig, SpinApp, SqliteDatabaseConfig
 from kubesim.cluster.apply import DEFAULT_NAMESPACE
 
@@ -64,6 +65,22 @@ def stores_outside(objects: Iterable[KubeObject]) -> Iterator[str]:
         if config.llm_compute is not None and (app.name, "llm", "") not in said:
             said.add((app.name, "llm", ""))
             yield f"SpinApp {app.name} has llmCompute, which no component can call"
+
+
+def shims_in_vain(objects: Iterable[KubeObject]) -> Iterator[str]:
+    """Shims that will not do what somebody may expect of them, as upstream has it."""
+    for shim in dict.fromkeys(obj for obj in objects if isinstance(obj, Shim)):
+        handler = shim.spec.runtime_class.handler
+        if shim.spec.rollout_strategy.type == "rolling":
+            yield (
+                f"Shim {shim.name} is to be rolled out in turn, which the runtime-class-manager refuses "
+                "so far: nothing is installed"
+            )
+        elif handler != shim.name:
+            yield (
+                f'Shim {shim.name} installs the handler "{shim.name}", and its RuntimeClass names '
+                f'"{handler}": its pods will find no runtime'
+            )
 
 
 def _apps(objects: Iterable[KubeObject]) -> Iterator[SpinApp]:

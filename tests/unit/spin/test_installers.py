@@ -272,12 +272,14 @@ def test_the_handler_is_the_shims_name(write_scenario: Write) -> None:
     assert {"plain"} == ready(live)
     errors = [e["message"] for e in live.view.events() if e["reason"] == "FailedCreatePodSandBox"]
     assert 'no runtime for "spin" is configured' in errors[0]
+    assert any("its pods will find no runtime" in note for note in live.scenario.unsimulated)
 
 
 def test_rolling_rollout_is_not_implemented_upstream(write_scenario: Write) -> None:
     """The rolling strategy installs nothing, as upstream."""
     live = ran(write_scenario, SHIM % ("spin-v2", "spin-v2", "rolling") + PODS)
     assert [] == facts(live, ShimInstalled)
+    assert any("nothing is installed" in note for note in live.scenario.unsimulated)
 
 
 def test_daemon_set_without_the_hosts_root(write_scenario: Write) -> None:

@@ -73,6 +73,14 @@ def test_an_application_that_is_not_there(write_scenario: Write) -> None:
     assert said == run.log()[0]
 
 
+def test_any_image_may_have_spin_in_it(write_scenario: Write) -> None:
+    """A mirror's image is said to be Spin by its role; its numbers are those of Spin."""
+    mirror = EXECUTOR.replace("ghcr.io/spinframework/spin:v3.6.3", "mirror.local/tools:1")
+    spec = "- {name: 'mirror.local/tools:1', layers: [{size: 50M}], program: {role: spin}}\n"
+    run = SpinRun(write_scenario, APP, spec=spec, platform=mirror, pools=PLAIN_NODE).until(30)
+    assert "hi" == run.body("/variable", "greeting")
+
+
 def test_it_can_be_stopped(write_scenario: Write) -> None:
     """A deleted pod goes, and its successor answers."""
     run = started(write_scenario).until(30)
