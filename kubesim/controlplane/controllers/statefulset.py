@@ -1,32 +1,45 @@
 """The StatefulSet controller: numbered pods, each with a name that stays.
 
 Mirrors: pkg/controller/statefulset (stateful_set.go, stateful_set_control.go, stateful_pod_control.go).
-Departs: what ``ordinals`` and ``history`` depart in; orphaned pods are not adopted; a claim's owner is
-set when it is made and when its pod is scaled away, not when the retention policy is changed.
+Departs: what ``ordinals`` and ``history`` depart in; a claim's owner is set when it is made and when its
+pod is scaled away, not when the retention policy is changed.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from typing_extensions import override
 
 from kubesim.api.appsv1 import ControllerRevision, StatefulSet, StatefulSetStatus
 from kubesim.api.corev1 import PersistentVolumeClaim, Pod
+from kubesim.api.labels import label_selector_matches
+from kubesim.api.metav1 import KubeObject, controller_of
 from kubesim.api.podutil import is_pod_ready
 from kubesim.controlplane.client import (
     AlreadyExists,
     Client,
     Conflict,
     Controller,
+    Informer,
     NotFound,
     Recorder,
     StatusError,
 )
 from kubesim.controlplane.controllers import history, ordinals
+from kubesim.controlplane.controllers.claiming import claim
 from kubesim.controlplane.controllers.consistency import ConsistencyStore
-from kubesim.controlplane.controllers.indexes import BY_CONTROLLER, controller_uids
+from kubesim.controlplane.controllers.indexes import (
+    BY_CONTROLLER,
+    ORPHANS,
+    controller_uids,
+    orphan_namespaces,
+)
 from kubesim.controlplane.controllers.podcontrol import slow_start_batches
 from kubesim.facts import StartupPhaseEnded
 from kubesim.sim import Sim, SimProcess
+
+K = TypeVar("K", bound=KubeObject)
 
 WORKERS = 5  # --concurrent-statefulset-syncs
 
@@ -43,10 +56,12 @@ class StatefulSetController(Controller):
         self._sets.add_handler(self._set_changed)
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_CONTROLLER, controller_uids)
+        self._pods.add_index(ORPHANS, orphan_namespaces)
         self._pods.add_handler(self._pod_changed)
         self._claims = client.informer(PersistentVolumeClaim)
         self._revisions = client.informer(ControllerRevision)
         self._revisions.add_index(BY_CONTROLLER, controller_uids)
+        self._revisions.add_index(ORPHANS, orphan_namespaces)
         self._consistency = ConsistencyStore(self._sets, self._pods, self._claims)
 
     @override
@@ -58,8 +73,8 @@ class StatefulSetController(Controller):
             self._consistency.clear(key)
             self._wanted_since_ns.pop(key, None)
             return
-        owned = self._pods.by_index(BY_CONTROLLER, stateful_set.uid)
-        revisions = history.in_order(self._revisions.by_index(BY_CONTROLLER, stateful_set.uid))
+        revisions = history.in_order((yield from self._claimed(stateful_set, self._revisions)))
+        owned = tuple((yield from self._claimed(stateful_set, self._pods)))
         update = yield from history.update_revision(
             self._client, stateful_set, stateful_set.spec.template, revisions
         )
@@ -80,6 +95,17 @@ class StatefulSetController(Controller):
         live = {current.name, update.name, *map(ordinals.revision, owned)}
         limit = stateful_set.spec.revision_history_limit
         yield from history.truncate(self._client, revisions, live=live, limit=limit)
+
+    def _claimed(self, stateful_set: StatefulSet, informer: Informer[K]) -> SimProcess[list[K]]:
+        """Its pods or revisions, with the orphans among those that bear its name."""
+        orphans = informer.by_index(ORPHANS, stateful_set.namespace)
+        return claim(
+            self._client,
+            stateful_set,
+            selector=stateful_set.spec.selector,
+            owned=informer.by_index(BY_CONTROLLER, stateful_set.uid),
+            orphans=[o for o in orphans if o.name.rpartition("-")[0] == stateful_set.name],
+        )
 
     def _take(
         self,
@@ -122,9 +148,9 @@ class StatefulSetController(Controller):
         template = stateful_set.spec.template if is_update else history.template_of(revision)
         pod = ordinals.pod_of(stateful_set, number, template, revision.name)
         try:
-            for claim in ordinals.claims_of(stateful_set, number):
-                if self._claims.get(claim.key) is None:
-                    yield from self._create_claim(claim)
+            for wanted in ordinals.claims_of(stateful_set, number):
+                if self._claims.get(wanted.key) is None:
+                    yield from self._create_claim(wanted, stateful_set, pod)
             created = yield from self._client.create(pod)
         except StatusError as error:
             if not isinstance(error, AlreadyExists):
@@ -149,11 +175,15 @@ class StatefulSetController(Controller):
         )
         return None
 
-    def _create_claim(self, claim: PersistentVolumeClaim) -> SimProcess[None]:
+    def _create_claim(
+        self, wanted: PersistentVolumeClaim, stateful_set: StatefulSet, pod: Pod
+    ) -> SimProcess[None]:
+        whose = f"Claim {wanted.name} Pod {pod.name} in StatefulSet {stateful_set.name}"
         try:
-            yield from self._client.create(claim)
+            yield from self._client.create(wanted)
         except AlreadyExists:
             return
+        self._recorder.normal(stateful_set, "SuccessfulCreate", f"Create {whose} success")
 
     def _delete(self, stateful_set: StatefulSet, pod: Pod) -> SimProcess[StatusError | None]:
         """Delete a pod; returns the refusal. Claims that should go with it then belong to it."""
@@ -177,11 +207,11 @@ class StatefulSetController(Controller):
         number = ordinals.ordinal(pod)
         if number is None or not ordinals.claims_go_with(stateful_set, number):
             return
-        for claim in ordinals.claims_of(stateful_set, number):
-            if self._claims.get(claim.key) is not None:
+        for mine in ordinals.claims_of(stateful_set, number):
+            if self._claims.get(mine.key) is not None:
                 yield from self._client.patch(
                     PersistentVolumeClaim,
-                    claim.key,
+                    mine.key,
                     lambda found: ordinals.owned_by_pod(found, pod),
                 )
 
@@ -255,12 +285,18 @@ class StatefulSetController(Controller):
         self.queue.add(changed.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        pod = new or old
-        assert pod is not None
-        owner = next((o for o in pod.metadata.owner_references if o.controller), None)
-        if owner is None or owner.kind != "StatefulSet":
-            return
-        self.queue.add(f"{pod.namespace}/{owner.name}")
+        for pod in (old, new):
+            owner = None if pod is None else controller_of(pod)
+            if pod is not None and owner is not None and owner.kind == "StatefulSet":
+                self.queue.add(f"{pod.namespace}/{owner.name}")
+        if new is not None and controller_of(new) is None:
+            self._orphan_changed(new)
+
+    def _orphan_changed(self, pod: Pod) -> None:
+        """Somebody may want to adopt it."""
+        found = self._sets.get(f"{pod.namespace}/{pod.name.rpartition('-')[0]}")
+        if found is not None and label_selector_matches(found.spec.selector, pod.metadata.labels):
+            self.queue.add(found.key)
 
 
 def _completed(stateful_set: StatefulSet, status: StatefulSetStatus) -> StatefulSetStatus:
