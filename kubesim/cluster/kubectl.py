@@ -3,25 +3,27 @@
 Each verb is a process: requests wait for the client's rate limit and take time. What the API server
 refuses is a fact, not a failure of the run.
 
-Mirrors: staging/src/k8s.io/kubectl/pkg/cmd/{apply,delete,scale,drain}.
+Mirrors: staging/src/k8s.io/kubectl/pkg/cmd/{apply,delete,scale,drain,rollout,set,label,taint}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.appsv1 import ControllerRevision, Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Node, Pod
 from kubesim.api.frozenmap import FrozenMap
-from kubesim.api.metav1 import KubeObject
+from kubesim.api.metav1 import KubeObject, controller_of
 from kubesim.cluster.apply import merged, with_namespace
+from kubesim.cluster.changes import NotDone, undone
 from kubesim.cluster.draining import DrainOptions, cordoned, evict, pods_to_evict
-from kubesim.controlplane.client import AlreadyExists, Client, StatusError
+from kubesim.controlplane.client import AlreadyExists, Client, StatusError, TooManyRequests
 from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.facts import ObjectRefused
 from kubesim.sim import Sim, SimProcess
 
+K = TypeVar("K", bound=KubeObject)
 KUBECTL_LIMITS = (50.0, 300)  # requests a second and burst
 
 
@@ -32,10 +34,18 @@ class Kubectl:
         sim: The run.
         client: The connection.
         pods: All pods that there are; what ``kubectl drain`` lists first.
+        history: All ReplicaSets and ControllerRevisions; what ``kubectl rollout undo`` lists first.
     """
 
-    def __init__(self, sim: Sim, *, client: Client, pods: Callable[[], Iterable[Pod]]) -> None:
-        self._sim, self._client, self._pods = sim, client, pods
+    def __init__(
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        pods: Callable[[], Iterable[Pod]],
+        history: Callable[[], Iterable[ReplicaSet | ControllerRevision]],
+    ) -> None:
+        self._sim, self._client, self._pods, self._history = sim, client, pods, history
 
     def apply(self, objects: Sequence[KubeObject]) -> None:
         """Begin to create or update objects, one after another."""
@@ -46,7 +56,9 @@ class Kubectl:
         request = self._client.delete(kind, key, propagation_policy="Background")
         self._sim.process(self._refusable(request, kind, key))
 
-    def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
+    def scale(
+        self, kind: type[Deployment | ReplicaSet | StatefulSet], key: str, replicas: int
+    ) -> None:
         """Begin to set a workload's number of replicas."""
 
         def change(obj: Any) -> Any:
@@ -72,6 +84,19 @@ class Kubectl:
         request = self._client.patch(Node, node_name, labelled)
         self._sim.process(self._refusable(request, Node, node_name))
 
+    def change(self, kind: type[K], key: str, change: Callable[[K], K]) -> None:
+        """Begin to change an object: it is read, changed and sent back."""
+        self._sim.process(self._refusable(self._change(kind, key, change), kind, key))
+
+    def undo(self, kind: type[K], key: str, to_revision: int) -> None:
+        """Begin to take a workload back to a revision; 0 for the one before."""
+        self._sim.process(self._refusable(self._undo(kind, key, to_revision), kind, key))
+
+    def evict(self, key: str, grace_period_seconds: int | None) -> None:
+        """Begin to evict a pod: asked once, whatever its budgets say."""
+        request = self._client.evict(key, grace_period_seconds=grace_period_seconds)
+        self._sim.process(self._refusable(request, Pod, key))
+
     def refuse(self, kind: type[KubeObject], key: str, reason: str, message: str) -> None:
         """Say that something cannot be done."""
         namespace, _, name = key.rpartition("/")
@@ -80,6 +105,22 @@ class Kubectl:
                 kind=kind.__name__, namespace=namespace, name=name, reason=reason, message=message
             )
         )
+
+    def _change(self, kind: type[K], key: str, change: Callable[[K], K]) -> SimProcess[None]:
+        current = yield from self._client.get(kind, key)
+        change(current)  # what kubectl refuses it does not ask for
+        yield from self._client.patch(kind, key, change)
+
+    def _undo(self, kind: type[K], key: str, to_revision: int) -> SimProcess[None]:
+        current = yield from self._client.get(kind, key)
+        yield from self._client.ask()  # the list of what there was
+        history = [one for one in self._history() if controlled_by(one, current)]
+
+        def change(obj: K) -> K:
+            return undone(obj, history, to_revision=to_revision)
+
+        change(current)
+        yield from self._client.patch(kind, key, change)
 
     def _apply(self, objects: Sequence[KubeObject]) -> SimProcess[None]:
         for manifest in objects:
@@ -98,7 +139,11 @@ class Kubectl:
         try:
             yield from request
         except StatusError as error:
-            self.refuse(kind, key, error.reason, error.message)
+            told = [error.message, *(cause.message for cause in error.causes)]
+            is_blocked = isinstance(error, TooManyRequests)
+            self.refuse(kind, key, error.reason, " ".join(told) if is_blocked else error.message)
+        except NotDone as why:
+            self.refuse(kind, key, "NotDone", str(why))
 
     def _drain(self, node_name: str, options: DrainOptions) -> SimProcess[None]:
         yield from self._client.patch(Node, node_name, cordoned)
@@ -121,3 +166,9 @@ class Kubectl:
     def _eviction_refused(self, pod: Pod, error: StatusError) -> None:
         said = " ".join([error.message, *(cause.message for cause in error.causes)])
         self.refuse(Pod, pod.key, error.reason, said)
+
+
+def controlled_by(obj: KubeObject, owner: KubeObject) -> bool:
+    """Whether an object's controller is that one."""
+    controller = controller_of(obj)
+    return controller is not None and controller.uid == owner.uid

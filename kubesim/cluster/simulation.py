@@ -7,11 +7,11 @@ passes only when someone says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
+from kubesim.api.appsv1 import ControllerRevision, Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.cluster.autoscalers import NO_LIMITS, Autoscalers
@@ -115,6 +115,10 @@ class Simulation:
             self.sim,
             client=self._client("kubectl", KUBECTL_LIMITS),
             pods=lambda: self.apiserver.list(Pod),
+            history=lambda: (
+                *self.apiserver.list(ReplicaSet),
+                *self.apiserver.list(ControllerRevision),
+            ),
         )
         self.broker = Broker(self.sim, config.queues)
         self._requests = Requests(
@@ -174,12 +178,32 @@ class Simulation:
         self.sim.emit(StepTaken(verb="delete", subject=f"{kind.__name__}/{key}"))
         self._kubectl.delete(kind, key)
 
-    def scale(self, kind: type[Deployment | ReplicaSet], key: str, replicas: int) -> None:
+    def scale(
+        self, kind: type[Deployment | ReplicaSet | StatefulSet], key: str, replicas: int
+    ) -> None:
         """Begin to set a workload's number of replicas, as ``kubectl scale`` does."""
         self.sim.emit(
             StepTaken(verb="scale", subject=f"{kind.__name__}/{key} to {replicas} replicas")
         )
         self._kubectl.scale(kind, key, replicas)
+
+    def change(
+        self, verb: str, kind: type[KubeObject], key: str, change: Callable[[Any], Any]
+    ) -> None:
+        """Begin to change an object, as ``kubectl`` does with that verb."""
+        self.sim.emit(StepTaken(verb=verb, subject=f"{kind.__name__}/{key}"))
+        self._kubectl.change(kind, key, change)
+
+    def undo(self, kind: type[KubeObject], key: str, to_revision: int) -> None:
+        """Begin to take a workload back to a revision, as ``kubectl rollout undo`` does."""
+        to = f" to revision {to_revision}" if to_revision else ""
+        self.sim.emit(StepTaken(verb="undo", subject=f"{kind.__name__}/{key}{to}"))
+        self._kubectl.undo(kind, key, to_revision)
+
+    def evict(self, key: str, grace_period_seconds: int | None = None) -> None:
+        """Begin to evict a pod, as a POST to its ``eviction`` does."""
+        self.sim.emit(StepTaken(verb="evict", subject=f"Pod/{key}"))
+        self._kubectl.evict(key, grace_period_seconds)
 
     def drain(self, node_name: str, options: DrainOptions = DEFAULT_DRAIN) -> None:
         """Begin to cordon a node and to evict its pods, as ``kubectl drain`` does."""

@@ -17,10 +17,10 @@ from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.api.quantity import Quantity
 from kubesim.api.scheme import KUBERNETES
 from kubesim.cluster.controllercase import ANSWER_NS, REQUEST_NS, ControllerCase
+from kubesim.cluster.patching import patched
 from kubesim.conformance.aliases import NAMESPACE, Aliases
 from kubesim.conformance.conditions import ALONE, Conditions
 from kubesim.conformance.kubelet import FakeKubelet, with_ready
-from kubesim.conformance.patching import patched
 from kubesim.conformance.recording import Action, Recording
 from kubesim.conformance.watching import Watcher
 from kubesim.controlplane.client import StatusError

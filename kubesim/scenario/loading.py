@@ -47,6 +47,7 @@ from kubesim.scenario.autoscaling import (
     keda_config,
 )
 from kubesim.scenario.callgraph import cycle_problems
+from kubesim.scenario.changing import SCALABLE, step_images
 from kubesim.scenario.controllermanager import asks_for_usage, autoscaler_config, manager_config
 from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
@@ -245,7 +246,7 @@ class _Loader:
         if preset is not None:
             loader = ImageLoader(document, folder=self._folder, preset=preset)
             images = self._try(lambda: loader.load(spec)) or ()
-            images = (*images, *self._defaults(spec, applied, images, loader))
+            images = (*images, *self._defaults(spec, document, applied, images, loader))
         if self._problems or preset is None:
             raise InputError(self._problems)
         return LoadedScenario(
@@ -345,11 +346,11 @@ class _Loader:
             if target is not None and SCHEME.find_name(target.kind) is None:
                 problem = document.problem(f'unknown kind "{target.kind}"', (*where, verb, "kind"))
                 self._problems.append(problem)
-        if step.scale is not None and step.scale.kind not in ("Deployment", "ReplicaSet"):
+        if step.scale is not None and step.scale.kind not in SCALABLE:
             problem = document.problem(
                 f"{step.scale.kind} cannot be scaled",
                 (*where, "scale", "kind"),
-                suggestion="Deployment and ReplicaSet can",
+                suggestion=f"{', '.join(SCALABLE)} can",
             )
             self._problems.append(problem)
 
@@ -362,6 +363,7 @@ class _Loader:
     def _defaults(
         self,
         spec: ScenarioSpec,
+        document: Document,
         applied: list[Manifest],
         images: tuple[Image, ...],
         loader: ImageLoader,
@@ -369,14 +371,14 @@ class _Loader:
         """Images that manifests use and the scenario does not have."""
         known = {image.name for image in images} | {image.name for image in spec.images}
         made: dict[str, Image] = {}
-        for manifest in applied:
-            for name, path in _images_used(manifest.obj):
-                if name in known or name in made:
-                    continue
-                if spec.strictness == "strict" and known_model(name) is None:
-                    message = f'image "{name}" has no model in the scenario'
-                    self._problems.append(manifest.document.problem(message, path))
-                made[name] = loader.default(name)
+        used = [(m.document, used) for m in applied for used in _images_used(m.obj)]
+        for place, (name, path) in [*used, *((document, used) for used in step_images(spec))]:
+            if name in known or name in made:
+                continue
+            if spec.strictness == "strict" and known_model(name) is None:
+                message = f'image "{name}" has no model in the scenario'
+                self._problems.append(place.problem(message, path))
+            made[name] = loader.default(name)
         if any(installs_shims(manifest.obj) for manifest in applied):
             for name in INSTALLER_IMAGES:
                 if name not in known and name not in made:

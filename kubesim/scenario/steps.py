@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kubesim.api.appsv1 import Deployment, ReplicaSet
 from kubesim.api.scheme import SCHEME
 from kubesim.cluster import DrainOptions, Simulation
 from kubesim.manifests import Manifest
+from kubesim.scenario.changing import CHANGES, SCALABLE
 from kubesim.scenario.format import Drain, MemoryHog, Step, Target
 from kubesim.scenario.format.timeline import Partition
-
-SCALABLE: dict[str, type[Deployment | ReplicaSet]] = {
-    "Deployment": Deployment,
-    "ReplicaSet": ReplicaSet,
-}
 
 
 def take(simulation: Simulation, step: Step, manifests: Sequence[Manifest]) -> None:
@@ -124,6 +119,7 @@ VERBS: dict[str, Callable[[Simulation, Any, Sequence[Manifest]], None]] = {
     "apply": _apply,
     "delete": _delete,
     "scale": _scale,
+    **CHANGES,
     "drain": _drain,
     "fail_node": _fail_node,
     "reboot": _reboot,

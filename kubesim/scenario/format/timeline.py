@@ -7,6 +7,16 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from kubesim.scenario.format.changes import (
+    EvictStep,
+    Labelled,
+    PatchStep,
+    PausableStep,
+    RolledStep,
+    SetImage,
+    TaintStep,
+    UndoStep,
+)
 from kubesim.scenario.format.values import ScenarioModel, ScenarioQuantity, Span
 
 
@@ -82,6 +92,18 @@ class Step(ScenarioModel):
         apply: Manifests to apply: a file or folder, relative to the scenario.
         delete: An object to delete.
         scale: A workload to scale.
+        pause: A Deployment whose rollout is paused.
+        resume: A Deployment whose rollout goes on.
+        restart: A workload whose pods are replaced, one rollout's way.
+        undo: A workload that goes back to the template before, or to a revision.
+        set_image: Containers of a workload that get other images.
+        patch: A part of an object that changes.
+        label: Labels that an object gets or loses.
+        annotate: Annotations that an object gets or loses.
+        taint: A taint that a node gets or loses.
+        cordon: A node that takes no more pods.
+        uncordon: A node that takes pods again.
+        evict: A pod that is asked to leave, its disruption budgets permitting.
         drain: A node to cordon and to empty, its pods' disruption budgets permitting.
         fail_node: A node that goes down and stays down.
         reboot: A node that goes down and boots again.
@@ -107,6 +129,18 @@ class Step(ScenarioModel):
     apply: str | None = None
     delete: Target | None = None
     scale: ScaleTarget | None = None
+    pause: PausableStep = None
+    resume: PausableStep = None
+    restart: RolledStep = None
+    undo: UndoStep = None
+    set_image: SetImage | None = None
+    patch: PatchStep | None = None
+    label: Labelled | None = None
+    annotate: Labelled | None = None
+    taint: TaintStep | None = None
+    cordon: str | None = None
+    uncordon: str | None = None
+    evict: EvictStep = None
     drain: Annotated[
         Drain | None, BeforeValidator(_by_name, json_schema_input_type=Drain | str | None)
     ] = None
