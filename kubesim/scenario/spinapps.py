@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
+from kubesim.api.kedahttpv1alpha1 import HTTPScaledObject
 from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import KubeObject
 from kubesim.api.runtimev1alpha1 import Shim
@@ -23,7 +24,7 @@ def unscaled(objects: Iterable[KubeObject]) -> Iterator[str]:
     scaled = {
         (hpa.namespace or DEFAULT_NAMESPACE, hpa.spec.scale_target_ref.name)
         for hpa in objects
-        if isinstance(hpa, HorizontalPodAutoscaler | ScaledObject)
+        if isinstance(hpa, HorizontalPodAutoscaler | ScaledObject | HTTPScaledObject)
     }
     for app in dict.fromkeys(_apps(objects)):
         if app.spec.enable_autoscaling:

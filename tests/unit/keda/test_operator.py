@@ -16,6 +16,7 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.kedav1alpha1 import ScaledJob, ScaledObject
 from kubesim.cluster.keda import Keda
 from kubesim.controlplane.autoscaling.keda import KedaConfig
+from kubesim.controlplane.autoscaling.keda.webhook import ScaledObjectWebhook
 from kubesim.controlplane.controllers.deployment import DeploymentController
 from kubesim.controlplane.controllers.garbagecollector import GarbageCollector
 from kubesim.controlplane.controllers.job import JobController
@@ -403,3 +404,31 @@ def test_as_many_pods_as_there_are_others(world):
     cluster.run(5)
 
     assert world.keda.handler.metric_milli(world.scaled, "s0-workload-default") == 4000
+
+
+CPU = {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "50"}}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "name", "triggers", "message"),
+    [
+        ({}, "b", [RABBIT], "is already managed by the ScaledObject 'web'"),
+        ({}, "b", [RABBIT], "is already managed by the hpa 'keda-hpa-web'"),
+        ({"validations.keda.sh/hpa-ownership": "false"}, "b", [RABBIT], "ScaledObject 'web'"),
+        ({}, "web", [CPU], "the container c doesn't have the cpu request defined"),
+        ({}, "web", [RABBIT], ""),
+    ],
+)
+def test_a_workload_has_one_master(world, annotations, name, triggers, message):
+    """A second one is refused, and so is a resource of which nothing is requested."""
+    world.deployment()
+    world.cluster.api.create(scaled_object())
+    world.cluster.run(5)
+    base = scaled_object(*triggers, minReplicaCount=1)
+    given = base.replace(
+        metadata=base.metadata.replace(name=name, annotations=FrozenMap(annotations))
+    )
+    errors = ScaledObjectWebhook().validate(given, world.cluster.api.store)
+
+    assert bool(message) == bool(errors)
+    assert not message or any(message in str(error) for error in errors), errors

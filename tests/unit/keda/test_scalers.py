@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from harness import Cluster
 
 from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.controlplane.autoscaling.keda.hpaobject import autoscaler_of
@@ -155,7 +156,7 @@ def test_the_autoscaler_has_all_triggers():
 )
 def test_the_webhook_refuses(given, message):
     """What KEDA refuses, and what is not simulated, with the reason."""
-    errors = ScaledObjectWebhook().validate(given, None)
+    errors = ScaledObjectWebhook().validate(given, Cluster().api.store)
 
     assert any(message in str(error) for error in errors), errors
 

@@ -2,8 +2,7 @@
 
 Mirrors: kedacore/keda@8b4f083 apis/keda/v1alpha1/scaledobject_webhook.go, scaledjob_webhook.go, and
 what the custom resources' own schemas refuse.
-Departs: a workload that another ScaledObject or autoscaler has already is not refused; a trigger that is
-not simulated is.
+Departs: a trigger that is not simulated is refused; limits of a LimitRange count for no request.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kubesim.api.appsv1 import Deployment, StatefulSet
+from kubesim.api.autoscalingv2 import HorizontalPodAutoscaler
 from kubesim.api.fielderrors import FieldError, invalid
 from kubesim.api.kedav1alpha1 import (
     RESOURCE_TRIGGERS,
@@ -19,16 +20,19 @@ from kubesim.api.kedav1alpha1 import (
     scaled_job_errors,
     scaled_object_errors,
 )
-from kubesim.api.metav1 import KubeObject
+from kubesim.api.metav1 import KubeObject, controller_of
 from kubesim.controlplane.autoscaling.keda.fallback import (
     BY_FORMULA,
     modifiers_of,
     modifiers_target,
 )
 from kubesim.controlplane.autoscaling.keda.formula import FormulaError, compiled
+from kubesim.controlplane.autoscaling.keda.hpaobject import hpa_name, target_kind, target_of
 from kubesim.controlplane.autoscaling.keda.scalers import check_trigger
 
 LONGEST_NAME = 63
+HPA_OWNERSHIP = "validations.keda.sh/hpa-ownership"
+TRANSFER_OWNERSHIP = "scaledobject.keda.sh/transfer-hpa-ownership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,11 @@ class ScaledObjectWebhook:
         scaled: ScaledObject = obj
         return scaled
 
-    def validate(self, obj: Any, reader: Any) -> list[FieldError]:  # noqa: ARG002
+    def validate(self, obj: Any, reader: Any) -> list[FieldError]:
         """Everything that is wrong with it."""
         scaled: ScaledObject = obj
         errors = scaled_object_errors(scaled)
+        errors += _owner_errors(scaled, reader) + _request_errors(scaled, reader)
         if len(scaled.name) > LONGEST_NAME:
             text = f"must be no more than {LONGEST_NAME} characters"
             errors.append(invalid(("metadata", "name"), scaled.name, text))
@@ -77,6 +82,62 @@ class ScaledJobWebhook:
                 text = "Cannot set metricType in ScaledJob triggers"
                 errors.append(invalid(path, trigger.metric_type, text))
         return errors
+
+
+def _owner_errors(scaled: ScaledObject, reader: Any) -> list[FieldError]:
+    """Somebody else scales the workload already."""
+    target, namespace = target_of(scaled), scaled.namespace
+    path = ("spec", "scaleTargetRef", "name")
+    what = (
+        f"the workload '{target.name}' of type '{target_kind(scaled)}' is already managed by the"
+    )
+    errors: list[FieldError] = []
+    if scaled.metadata.annotations.get(HPA_OWNERSHIP) != "false":
+        transfer = scaled.metadata.annotations.get(TRANSFER_OWNERSHIP) == "true"
+        for hpa in reader.values(HorizontalPodAutoscaler):
+            owner = controller_of(hpa)
+            mine = owner is not None and owner.kind == "ScaledObject" and owner.name == scaled.name
+            same = hpa.namespace == namespace and hpa.spec.scale_target_ref == target
+            if same and not mine and not (transfer and hpa.name == hpa_name(scaled)):
+                errors.append(invalid(path, target.name, f"{what} hpa '{hpa.name}'"))
+    for other in reader.values(ScaledObject):
+        if other.namespace != namespace or other.name == scaled.name:
+            continue
+        if target_of(other) == target:
+            errors.append(invalid(path, target.name, f"{what} ScaledObject '{other.name}'"))
+        if hpa_name(other) == hpa_name(scaled):
+            text = (
+                f"the HPA '{hpa_name(scaled)}' is already managed by the ScaledObject "
+                f"'{other.name}'"
+            )
+            errors.append(invalid(("metadata", "name"), scaled.name, text))
+    return errors
+
+
+def _request_errors(scaled: ScaledObject, reader: Any) -> list[FieldError]:
+    """A resource is looked at of which a container of the workload requests nothing."""
+    target = target_of(scaled)
+    kinds: dict[str, Any] = {"Deployment": Deployment, "StatefulSet": StatefulSet}
+    kind = kinds.get(target.kind)
+    workload = None if kind is None else reader.get(kind, f"{scaled.namespace}/{target.name}")
+    if workload is None:
+        return []
+    errors: list[FieldError] = []
+    for index, trigger in enumerate(scaled.spec.triggers):
+        if trigger.type not in RESOURCE_TRIGGERS:
+            continue
+        only = trigger.metadata.get("containerName", "")
+        for container in workload.spec.template.spec.containers:
+            resources = container.resources
+            if only in ("", container.name) and not (
+                trigger.type in resources.requests or trigger.type in resources.limits
+            ):
+                text = (
+                    f"the scaledobject has a {trigger.type} trigger but the container "
+                    f"{container.name} doesn't have the {trigger.type} request defined"
+                )
+                errors.append(invalid(("spec", "triggers", index, "type"), trigger.type, text))
+    return errors
 
 
 def _trigger_errors(scaled: ScaledObject | ScaledJob) -> list[FieldError]:
