@@ -158,6 +158,7 @@ BUILDS = (
     ),
     Build(f"{FIXTURES}/components/httpinfo.c", CORE, FIXTURES, world="handler"),
     Build(f"{FIXTURES}/components/visits.c", CORE, FIXTURES, world="spin"),
+    Build(f"{FIXTURES}/components/dials.c", CORE, FIXTURES, world="sockets"),
     Build(
         f"{FIXTURES}/toolchains/echo.rs",
         RUST_COMMAND,

@@ -108,7 +108,7 @@ class Requests:
                 pod=pod,
                 transport=way,
                 meters=self.meters,
-                knows=way.proxy.knows,
+                services=way.proxy,
             )
             self._sources.append(made)
             return made.send

@@ -22,7 +22,7 @@ from kubesim.wasm.wasip2.resources import resource_number
 __all__ = ["COMPONENT_ABI_VERSION", "Interface", "interface", "resource_number"]
 
 # Part of every key under which a result is remembered: raise it when an answer changes.
-COMPONENT_ABI_VERSION = 1
+COMPONENT_ABI_VERSION = 2
 
 _SERVED_VERSION = re.compile(r"wasi:[^@]+@0\.2\.\d+|fermyon:spin/[^@]+@2\.\d+\.\d+")
 _STUB_VERSION = re.compile(r"(?:wasi|fermyon|spin):[^@]+@(?!0\.3)\S+")
@@ -65,7 +65,7 @@ FUNCTIONS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "wasi:filesystem/preopens": filesystem.PREOPENS,
     "wasi:sockets/network": {},
     "wasi:sockets/instance-network": sockets.INSTANCE_NETWORK,
-    "wasi:sockets/tcp": {},
+    "wasi:sockets/tcp": sockets.TCP,
     "wasi:sockets/tcp-create-socket": sockets.TCP_CREATE,
     "wasi:sockets/udp": {},
     "wasi:sockets/udp-create-socket": sockets.UDP_CREATE,

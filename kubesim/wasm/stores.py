@@ -29,6 +29,7 @@ STORE_BYTES_MAX = 64 * 1024 * 1024
 CONNECTION_REFUSED = Case("connection-refused")
 
 _HOST_PATTERN = re.compile(r"(?:([a-z*]+)://)?([^/:]+)(?::(\*|\d+(?:\.\.\d+)?))?/?")
+_SOCKET_SCHEMES = frozenset({"*", "tcp"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -74,6 +75,8 @@ class Stores:
         self._undo: list[tuple[str, str, bytes | None]] = []
         self.connected: set[str] = set()
         """Redis servers that this process has had a connection to."""
+        self.names: dict[str, str] = {}
+        """The name behind each address that was looked up."""
         self._bytes = 0
 
     def get(self, label: str, key: str) -> bytes | None:
@@ -170,6 +173,18 @@ class SpinContext:
             tuple(sorted(self.unreachable_databases.items())),
         )
 
+    @property
+    def has_sockets(self) -> bool:
+        """Whether any host may be connected to by something else than HTTP."""
+        return any(_scheme(host) in _SOCKET_SCHEMES for host in self.allowed_outbound_hosts)
+
+    def allows_name(self, name: str) -> bool:
+        """Whether a host may be connected to, at whatever port."""
+        return any(
+            _scheme(pattern) in _SOCKET_SCHEMES and _is_host(pattern, name.lower())
+            for pattern in self.allowed_outbound_hosts
+        )
+
     def allows(self, scheme: str, authority: str) -> bool:
         """Whether the application may call a host."""
         host, _, port = authority.partition(":")
@@ -183,18 +198,28 @@ class SpinContext:
 NO_SPIN = SpinContext()
 
 
+def _scheme(pattern: str) -> str:
+    return pattern.lower().partition("://")[0] if "://" in pattern else "*"
+
+
+def _is_host(pattern: str, host: str) -> bool:
+    """Whether an entry's host is, or stands for, this one."""
+    found = _HOST_PATTERN.fullmatch(pattern.lower())
+    if found is None:
+        return False
+    wanted = found[2]
+    return host.endswith(wanted[1:]) if wanted.startswith("*.") else wanted in {"*", host}
+
+
 def _matches(pattern: str, scheme: str, host: str, port: int) -> bool:
     """Whether an entry of ``allowed_outbound_hosts`` lets a call through."""
     found = _HOST_PATTERN.fullmatch(pattern.lower())
     if found is None:
         return False
-    wanted_scheme, wanted_host, wanted_port = found[1] or "*", found[2], found[3]
+    wanted_scheme, wanted_port = found[1] or "*", found[3]
     if wanted_scheme not in {"*", scheme}:
         return False
-    if wanted_host.startswith("*."):
-        if not host.endswith(wanted_host[1:]):
-            return False
-    elif wanted_host not in {"*", host}:
+    if not _is_host(pattern, host):
         return False
     if wanted_port == "*":
         return True

@@ -16,6 +16,11 @@ Headers = tuple[tuple[str, str], ...]
 
 HTTP_PORT = 80
 
+LOOKUP_SCHEME = "dns"
+"""Asks for the address of the host that a request names; it is the response's body."""
+CONNECT_SCHEME = "tcp"
+"""Asks whether a connection to the host that a request names would be accepted."""
+
 NO_SUCH_HOST = "no such host"
 """Why a connection failed when its name means nothing."""
 

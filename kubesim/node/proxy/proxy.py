@@ -105,6 +105,17 @@ class KubeProxy:
         """Whether there is such a Service."""
         return self._services.get(service_key) is not None
 
+    def address_of(self, service_key: str) -> str:
+        """A Service's own address; empty when it has none."""
+        service = self._services.get(service_key)
+        address = service.spec.cluster_ip if service is not None else None
+        return address if address and address != "None" else ""
+
+    def service_at(self, address: str) -> str | None:
+        """The Service of an address."""
+        found = (s.key for s in self._services.values() if s.spec.cluster_ip == address)
+        return next(found, None)
+
     def _eligible(self, service: Service, rule: _Rule) -> tuple[Backend, ...]:
         spec = service.spec
         if self._node:

@@ -12,13 +12,14 @@ shared with the rest of the node, and throttled by the container's quota.
 
 Mirrors: runwasi crates/containerd-shim-wasm (Shim, Sandbox; an error of run_wasi is exit code 137),
 containerd-shim-spin (a SIGTERM ends the trigger at once with exit code 0).
-Departs: a command cannot be observed half-way and calls nobody; ``Mirrors`` of each shim says which
-triggers the real one has.
+Departs: a command cannot be observed half-way, and calls others before it prints; ``Mirrors`` of each
+shim says which triggers the real one has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kubesim.facts import StartupPhaseEnded, WasmExecuted
 from kubesim.node.machine import Cgroup, Process
@@ -32,7 +33,7 @@ from kubesim.node.shim.grants import (
     runtime_config,
 )
 from kubesim.node.shim.logs import ContainerLog
-from kubesim.node.shim.outbound import Outbound, Outbounds
+from kubesim.node.shim.outbound import Outbound, Outbounds, Replies
 from kubesim.node.shim.outcome import FAILED_EXIT_CODE, container_status, timed_output
 from kubesim.node.shim.pool import InstancePool
 from kubesim.node.shim.precompiled import PrecompiledModules
@@ -71,7 +72,8 @@ from kubesim.wasm.engine import Engine, Module
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Execution, Status, WasiContext
 from kubesim.wasm.measuring import Runner
-from kubesim.wasm.stores import Stores
+from kubesim.wasm.stores import Awaiting, Stores
+from kubesim.wire.filetree import restore, snapshot
 from kubesim.wire.http import HTTP_PORT, Outlook
 from kubesim.wire.image import LinuxProgram, SpinApp, WasmKind, WasmProgram
 from kubesim.wire.spinvariables import component_of
@@ -352,16 +354,13 @@ class WasmTask:
             preopens=given.preopens,
             deadline_ns=max(horizon_ns, 1),
         )
-        execution = self.shim.commands().run(
-            module,
-            context,
-            self.limits,
-            time=self.shim.runtime.time,
-            spin=given.spin,
-        )
+        execution, waited_ns = yield from self._executed_command(module, context, given)
         for cpu_ns, sleep_ns, chunk in timed_output(execution):
             yield from self.cgroup.compute(cpu_ns)
-            yield self._sim.timeout(sleep_ns)
+            # What it waited for other services has passed already.
+            passed_ns = min(waited_ns, sleep_ns)
+            waited_ns -= passed_ns
+            yield self._sim.timeout(sleep_ns - passed_ns)
             if self.exited.triggered:
                 return
             if chunk is not None:
@@ -373,6 +372,34 @@ class WasmTask:
             self.denials.note(execution)
             self._executed(module.digest, execution, exit_status)
             self._end(exit_status)
+
+    def _executed_command(
+        self, module: Module | Component, context: WasiContext, given: Given
+    ) -> SimProcess[tuple[Execution, int]]:
+        """Run a command; again after each call of another service, with the answers so far.
+
+        Returns:
+            How it went, and for how long it waited for answers.
+        """
+        replies, outbound, waited_ns = Replies(), self._outbound(), 0
+        spin = replace(given.spin, outbound=replies)
+        while True:
+            replies.rewind()
+            files = snapshot(given.preopens.values())
+            try:
+                execution = self.shim.commands().run(
+                    module, context, self.limits, time=self.shim.runtime.time, spin=spin
+                )
+            except Awaiting as call:
+                restore(files)
+                began_ns = self._sim.now
+                answer = None
+                if outbound is not None:
+                    answer = yield from outbound(call.request, call.scheme)
+                replies.add(call, answer, self._sim.now - began_ns)
+                waited_ns += self._sim.now - began_ns
+            else:
+                return execution, waited_ns
 
     def _trigger(self, handler: WasmHttpHandler | SpinServer) -> SimProcess[None]:
         """Open the socket; requests are answered from then on."""

@@ -32,11 +32,13 @@ class InputStream:
         data: All of them.
         position: How many were read.
         is_file: They are a file's.
+        fill: Fetches more when all were read, if more can come.
     """
 
     data: bytes
     position: int = 0
     is_file: bool = False
+    fill: Callable[[ComponentGuest, InputStream], None] | None = None
 
 
 @dataclass(slots=True)
@@ -150,6 +152,8 @@ def _advance(guest: ComponentGuest, number: int, length: int) -> bytes | None:
     stream = guest.get(number, InputStream)
     if stream.is_file:
         guest.touched.add(FILES)
+    if stream.fill is not None and length and stream.position >= len(stream.data):
+        stream.fill(guest, stream)
     data = stream.data[stream.position : stream.position + min(length, CHUNK_BYTES)]
     if not data and length:
         return None

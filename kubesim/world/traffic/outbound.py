@@ -6,16 +6,25 @@ say. Nothing else is known here: there is no world outside of the cluster to ans
 
 Mirrors: kubelet's resolv.conf (search domains, ndots 5), CoreDNS's kubernetes plugin.
 Departs: a lookup takes no time and follows the node's own view of Services; names of pods,
-ExternalName, headless Services without endpoints of that port, and addresses instead of names are
-unknown hosts; https is carried without TLS.
+ExternalName, headless Services without endpoints of that port, and addresses of pods are unknown hosts;
+a connection without a request takes no time, and the request on it may reach another endpoint; https is
+carried without TLS.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from kubesim.sim import Sim, SimProcess
-from kubesim.wire.http import NO_SUCH_HOST, ConnectionRefused, HttpRequest, HttpResponse, Served
+from kubesim.wire.http import (
+    CONNECT_SCHEME,
+    LOOKUP_SCHEME,
+    NO_SUCH_HOST,
+    ConnectionRefused,
+    HttpRequest,
+    HttpResponse,
+    Served,
+)
 from kubesim.world.traffic.client import Client
 from kubesim.world.traffic.config import TrafficConfig
 from kubesim.world.traffic.exchange import Exchange, Transport
@@ -23,6 +32,22 @@ from kubesim.world.traffic.meters import Meters
 
 SCHEME_PORTS = {"http": 80, "https": 443, "redis": 6379}
 CLUSTER_SUFFIXES = (".svc.cluster.local", ".svc")
+
+
+class Directory(Protocol):
+    """Which Services there are, as a node knows them."""
+
+    def knows(self, service_key: str) -> bool:
+        """Whether there is such a Service."""
+        ...
+
+    def address_of(self, service_key: str) -> str:
+        """Its address; empty when it has none."""
+        ...
+
+    def service_at(self, address: str) -> str | None:
+        """The Service of an address."""
+        ...
 
 
 class OutboundCalls:
@@ -34,7 +59,7 @@ class OutboundCalls:
         pod: Its name.
         transport: The way from its node.
         meters: Where requests are counted.
-        knows: Whether there is a Service of a namespace and name.
+        services: Which Services there are.
     """
 
     def __init__(
@@ -45,14 +70,14 @@ class OutboundCalls:
         pod: str,
         transport: Transport,
         meters: Meters,
-        knows: Callable[[str], bool],
+        services: Directory,
     ) -> None:
         self._sim = sim
         self._namespace = namespace
         self._pod = pod
         self._transport = transport
         self._meters = meters
-        self._knows = knows
+        self._services = services
         self._clients: dict[tuple[str, int], Client] = {}
 
     def send(
@@ -60,10 +85,17 @@ class OutboundCalls:
     ) -> SimProcess[HttpResponse | ConnectionRefused]:
         """Send a request to the host that it names, and wait for what becomes of it."""
         host, _, given = request.host.partition(":")
-        service = service_key(host, self._namespace)
+        service = self._services.service_at(host) or service_key(host, self._namespace)
         port = int(given) if given.isdigit() else SCHEME_PORTS.get(scheme, 0)
-        if service is None or not self._knows(service):
+        if service is None or not self._services.knows(service):
             return ConnectionRefused(NO_SUCH_HOST)
+        if scheme == LOOKUP_SCHEME:
+            address = self._services.address_of(service)
+            return (
+                HttpResponse(body=address.encode()) if address else ConnectionRefused(NO_SUCH_HOST)
+            )
+        if scheme == CONNECT_SCHEME:
+            return self._connected(service, port)
         client = self._clients.get((service, port))
         if client is None:
             client = self._clients[service, port] = self._client(service, port)
@@ -76,6 +108,13 @@ class OutboundCalls:
         client.begin(then=ended, request=request)
         answered: HttpResponse | ConnectionRefused = yield done
         return answered
+
+    def _connected(self, service: str, port: int) -> HttpResponse | ConnectionRefused:
+        """Whether somebody of a Service accepts a connection now."""
+        found = self._transport.pick(service, port, self._pod)
+        if found is None or self._transport.socket(found.ip, found.port) is None:
+            return ConnectionRefused()
+        return HttpResponse()
 
     def at_end(self) -> None:
         """The run is over: say what is undecided."""
