@@ -263,6 +263,8 @@ def test_a_spin_application_needs_the_stores_of_its_runtime_configuration(
     good = cluster.pod("good").status.container_statuses[0].state.terminated
 
     assert refused is not None
-    assert 'unknown key_value_stores label "cache" for component "spin"' in (refused.message or "")
+    assert (137, "Error") == (refused.exit_code, refused.reason)
+    said = [fact.line for fact in cluster.facts(LogWritten) if fact.name == "web"]
+    assert ['Error: unknown key_value_stores label "cache" for component "spin"'] == said
     assert good is not None
     assert 3 == good.exit_code
