@@ -1,8 +1,8 @@
 """Compiling in a child process, since fuel does not cover it: 30 KB of nested loops take seconds.
 
 The child reads a module, compiles it with a limit on its CPU time and memory, and writes machine
-code. CPU time and not the clock on the wall is what counts, so that a busy machine refuses no module that
-an idle one takes; the parent's patience, many times as long, is for a child that does nothing at all. What
+code. CPU time and not the clock on the wall counts, so that a busy machine refuses no module that
+an idle one takes; the parent's patience, many times as long, is for a child that does nothing. What
 comes back is checked to be whole and taken up by the very settings that made it.
 
 Policy: a module of more than ``TRUSTED_BYTES_MAX``, and every component, is compiled here when its

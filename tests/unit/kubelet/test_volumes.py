@@ -249,7 +249,7 @@ def test_a_spin_application_needs_the_stores_of_its_runtime_configuration(
     spec["volumeMounts"][0]["mountPath"] = "/runtime-config.toml"
     for name, text in (
         ("web", "[key_value_store.other]\ntype = 'spin'\n"),
-        ("good", "[key_value_store.cache]\n"),
+        ("good", "[key_value_store.cache]\ntype = 'spin'\n"),
     ):
         cluster.api.create(
             ConfigMap(
