@@ -35,10 +35,14 @@ class Database:
 
     Args:
         path: A file, or ``:memory:``.
+        content: What it begins with: the bytes of such a file.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, content: bytes = b"") -> None:
         self._connection = connection = sqlite3.connect(path, isolation_level=None)
+        if content:
+            connection.deserialize(content)
+            connection.execute("SELECT count(*) FROM sqlite_schema")  # is it a database?
         connection.execute(f"PRAGMA max_page_count = {PAGES_MAX}")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, TEXT_BYTES_MAX)
         connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, TEXT_BYTES_MAX)
@@ -99,6 +103,15 @@ class Database:
         if not keep:
             self._connection.execute("ROLLBACK TO kubesim_run")
         self._connection.execute("RELEASE kubesim_run")
+
+    def dump(self) -> bytes:
+        """All of it, as a file."""
+        self._connection.set_authorizer(None)  # it asks for the number of pages by a PRAGMA
+        try:
+            pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+            return self._connection.serialize() if pages else b""
+        finally:
+            self._connection.set_authorizer(_authorize)
 
     def close(self) -> None:
         """Let go of it."""

@@ -113,6 +113,20 @@ class Stores:
         found.begin()
         return found
 
+    def restore(self, label: str, pairs: dict[str, bytes]) -> None:
+        """Begin with what a store had before."""
+        self._pairs[label] = pairs
+        self._bytes += sum(len(key) + len(value) for key, value in pairs.items())
+
+    def restore_database(self, name: str, content: bytes) -> None:
+        """Begin with what a database had before."""
+        self._databases[name] = Database(":memory:", content=content)
+
+    def dump_database(self, name: str) -> bytes | None:
+        """A database as a file; ``None`` when nobody asked for it."""
+        found = self._databases.get(name)
+        return None if found is None else found.dump()
+
     def commit(self) -> None:
         """Keep what the last run wrote."""
         self._undo.clear()

@@ -6,8 +6,8 @@ Whatever is wrong with it ends Spin, and its container with exit code 137, befor
 
 Mirrors: Spin crates/runtime-config, factor-key-value/src/runtime_config/spin.rs, crates/sqlite
     (the messages; ``default`` labels), key-value-spin, key-value-redis, key-value-azure, key-value-aws.
-Departs: a ``path`` changes nothing: data is the container's own and in memory, whether Spin would
-    write a file or not. Stores of Azure and AWS and databases of libSQL lie outside of the cluster,
+Departs: a file in the container's own layer is kept in memory (for one on a volume see ``storefiles``).
+    Stores of Azure and AWS and databases of libSQL lie outside of the cluster,
     where nothing is: a guest is told that their host is unknown.
 """
 
@@ -47,11 +47,15 @@ class RuntimeConfig:
         redis_stores: Host and port of the Redis server, by label.
         unreachable: What opening says of a store outside of the cluster, by label.
         unreachable_databases: What a statement says of a database outside of it, by label.
+        store_paths: Where the file of a store lies, if that was said.
+        database_paths: Where the file of a database lies, if that was said.
     """
 
     redis_stores: dict[str, str] = field(default_factory=dict)
     unreachable: dict[str, str] = field(default_factory=dict)
     unreachable_databases: dict[str, str] = field(default_factory=dict)
+    store_paths: dict[str, str] = field(default_factory=dict)
+    database_paths: dict[str, str] = field(default_factory=dict)
 
 
 def read(mounted: object, grants: SpinGrants, component: str) -> RuntimeConfig:
@@ -117,8 +121,11 @@ def _take_store(config: RuntimeConfig, label: str, table: Table) -> None:
         raise RuntimeConfigError(f"{where}: {error}") from None
 
 
-def _in_the_container(_config: RuntimeConfig, _label: str, table: Table) -> None:
-    if not isinstance(table.get("path", ""), str):
+def _in_the_container(config: RuntimeConfig, label: str, table: Table) -> None:
+    path = table.get("path", "")
+    if path and isinstance(path, str):
+        config.store_paths[label] = path
+    if not isinstance(path, str):
         raise RuntimeConfigError(
             "could not parse key-value runtime config: invalid type for path, expected a string"
         )
@@ -181,3 +188,5 @@ def _take_database(config: RuntimeConfig, label: str, table: Table) -> None:
         config.unreachable_databases[label] = f"error trying to connect: {UNKNOWN_HOST}"
     elif table["type"] != "spin":
         raise RuntimeConfigError(f"Unknown database kind: {table['type']}")
+    elif isinstance(path := table.get("path"), str):
+        config.database_paths[label] = path

@@ -53,6 +53,7 @@ from kubesim.node.shim.spinserver import (
     duplicate_routes,
     retained,
 )
+from kubesim.node.shim.storefiles import StoreFiles
 from kubesim.node.shim.task import (
     EXIT_SIGNAL_BASE,
     OOM_KILLED,
@@ -162,6 +163,7 @@ class WasmTask:
         self.config = RuntimeConfig()
         # The default stores are files in the container's own layer: gone when it is.
         self.stores = Stores()
+        self._files: StoreFiles | None = None
         self.port = program.port or _default_port(shim.name, spec)
         self._stopping = False
         self._listening = False
@@ -229,6 +231,8 @@ class WasmTask:
         except (RetainError, RuntimeConfigError) as error:
             self._sim.call_in(0, self._fail, str(error))
             return
+        self._files = StoreFiles(self.spec, self.config)
+        self._files.load(self.stores)
         if app is not None:
             self._let_app_go(app, modules)
             return
@@ -426,6 +430,8 @@ class WasmTask:
         self._stopping = True
         if self._listening:
             self.shim.services.sockets.close(self.spec.ip, self.port)
+        if self._files is not None:
+            self._files.save(self.stores)
         self.stores.close()
         self.log.close()
         self.exited.succeed(exit_status)

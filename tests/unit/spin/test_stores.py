@@ -8,7 +8,13 @@ import pytest
 from spinapp_harness import TWO_NODES, SpinRun, Write, spin_app
 
 from kubesim.api.corev1 import Secret
+from kubesim.node.shim.runtimeconfig import RuntimeConfig
+from kubesim.node.shim.storefiles import StoreFiles
+from kubesim.node.shim.task import TaskSpec
+from kubesim.wasm.stores import Stores
+from kubesim.wire.filetree import Directory, File
 from kubesim.wire.http import Served
+from kubesim.wire.image import WasmKind, WasmProgram
 
 STORE = "replicas: %d\nruntimeConfig: {keyValueStores: [{name: default, type: %s%s}]}"
 REDIS_AT = ", options: [{name: url, value: 'redis://%s'}]"
@@ -66,6 +72,76 @@ def test_a_restart_of_the_container_empties_it(write_scenario: Write) -> None:
     assert 1 == run.restarts()
     assert "1" == run.body("/visits")
     assert "no such table: t" in run.body("/sql", body=b"SELECT sum(n) FROM t")
+
+
+ON_A_VOLUME = """replicas: 1
+volumes: [{name: data, %s}]
+volumeMounts: [{name: data, mountPath: /data}]
+runtimeConfig:
+  keyValueStores: [{name: default, type: spin, options: [{name: path, value: /data/kv/spin.db}]}]
+  sqliteDatabases: [{name: default, type: spin, options: [{name: path, value: /data/sql.db}]}]
+checks: {liveness: {initialDelaySeconds: 30, httpGet: {path: /nothing}}}"""
+
+
+def test_a_file_on_a_volume_outlives_the_container(write_scenario: Write) -> None:
+    """An emptyDir lives as long as its pod: after a restart the store and the database are there."""
+    run = SpinRun(write_scenario, spin_app(ON_A_VOLUME % "emptyDir: {}")).until(20)
+    assert ["1", "2"] == [run.body("/visits") for _ in range(2)]
+    run.body("/sql", body=b"CREATE TABLE t (n INTEGER)")
+    run.body("/sql", body=b"INSERT INTO t VALUES (41), (1)")
+    run.until(75)
+    assert 1 == run.restarts()
+    assert "3" == run.body("/visits")
+    assert "sum(n)\n42" == run.body("/sql", body=b"SELECT sum(n) FROM t")
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [("emptyDir: {}", "1"), ("hostPath: {path: /srv/visits}", "3")],
+    ids=["emptyDir", "hostPath"],
+)
+def test_a_new_pod_finds_what_its_volume_has(
+    write_scenario: Write, volume: str, expected: str
+) -> None:
+    """A new pod has a new emptyDir, and the same directory of its node."""
+    run = SpinRun(write_scenario, spin_app(ON_A_VOLUME % volume)).until(20)
+    assert ["1", "2"] == [run.body("/visits") for _ in range(2)]
+    (first,) = run.pods()
+    run.kill(first)
+    run.until(29)
+    (second,) = run.pods()
+    assert first.uid != second.uid
+    assert expected == run.body("/visits")
+
+
+def test_a_volume_that_cannot_be_written_is_not_used(write_scenario: Write) -> None:
+    """A ConfigMap's volume takes no file: the store is the container's own again."""
+    config = "\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: other}, data: {a: b}}"
+    run = SpinRun(write_scenario, spin_app(ON_A_VOLUME % "configMap: {name: other}") + config)
+    run.until(20)
+    assert ["1", "2"] == [run.body("/visits") for _ in range(2)]
+    run.until(75)
+    assert "1" == run.body("/visits")
+
+
+def test_what_is_no_database_cannot_be_opened() -> None:
+    """A file of another kind at the path: the store and the database are said to be broken."""
+    volume = Directory.writable("data")
+    volume.entries["kv.db"] = volume.entries["sql.db"] = File(b"this is no database at all" * 100)
+    config = RuntimeConfig(
+        store_paths={"default": "/data/kv.db"}, database_paths={"default": "data/sql.db"}
+    )
+    StoreFiles(task_spec({"/data": volume}), config).load(Stores())
+    broken = {"default": "file is not a database"}
+    assert (broken, broken) == (config.unreachable, config.unreachable_databases)
+
+
+def task_spec(mounts: dict[str, Directory]) -> TaskSpec:
+    program = WasmProgram(module=b"", digest="sha256:0", kind=WasmKind.HTTP)
+    return TaskSpec(
+        namespace="default", pod="p", uid="u", container="c", attempt=0, program=program, ip="",
+        mounts=tuple(mounts.items()),
+    )  # fmt: skip
 
 
 def test_replicas_share_a_redis_server(write_scenario: Write) -> None:
