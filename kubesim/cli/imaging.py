@@ -146,7 +146,8 @@ def _spin_text(spin: dict[str, Any]) -> list[str]:
     lines = [f"application   {spin['name']} {spin['version'] or ''}".rstrip()]
     for trigger in spin["triggers"]:
         what = trigger["route"] or str(trigger["config"].get("channel", "private"))
-        called = f"{trigger['component']} {trigger['executor']}".strip()
+        component = trigger["component"]
+        called = f"{component} {trigger['executor']}".strip() if component else ""
         lines.append(f"  trigger {trigger['type']} {what} -> {called or 'static response'}")
     names = {
         "allowedOutboundHosts": "allowed hosts",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubesim.errors import InputError
+from kubesim.facts import RequestCompleted
 from kubesim.oci import media
 from kubesim.oci.building import build
 from kubesim.oci.layout import Layout
@@ -244,3 +245,79 @@ def test_spin_application_that_cannot_be_run(
     Layout(tmp_path / "images").add("any", built.manifest, built.blobs)
     with pytest.raises(InputError, match=message):
         load_scenario(write_scenario(images("oci: images")))
+
+
+SHOP = """spin_manifest_version = 2
+[application]
+name = "shop"
+[[trigger.http]]
+route = "/call"
+component = "front"
+[[trigger.http]]
+route = { private = true }
+component = "back"
+[[trigger.http]]
+route = "/cgi/:id/..."
+component = "cgi"
+executor = { type = "wagi" }
+[[trigger.http]]
+route = "/old"
+static_response = { body = "kept" }
+[component.front]
+source = "visits.wasm"
+allowed_outbound_hosts = ["http://back.spin.internal"]
+[component.back]
+source = "httpinfo.wasm"
+[component.cgi]
+source = "greeter.wasm"
+"""
+SHOP_PODS = """apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: spin}
+handler: spin
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shop, labels: {app: shop}}
+spec:
+  runtimeClassName: spin
+  containers: [{name: shop, image: "report:v1"}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{port: 80}]}
+"""
+SHOP_TRAFFIC = """
+duration: 60s
+traffic:
+  - {name: call, service: shop, from: 40s, rate: 1/s, request: {path: /call, query: back.spin.internal}}
+  - {name: cgi, service: shop, from: 40s, rate: 1/s, request: {path: /cgi/7/x, query: "n=5"}}
+  - {name: old, service: shop, from: 40s, rate: 1/s, request: {path: /old}}
+  - {name: nowhere, service: shop, from: 40s, rate: 1/s, request: {path: /nowhere}}
+"""
+
+
+def test_all_routes_of_an_application_are_served_in_a_cluster(
+    tmp_path: Path, write_scenario: WriteScenario
+) -> None:
+    """Components, a chain between them, WAGI and a fixed answer; what has no route is a 404."""
+    components = COMPOSED.parents[1] / "wasm" / "components"
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for module in (components / "visits.wasm", components / "httpinfo.wasm", GREETER):
+        (folder / module.name).write_bytes(module.read_bytes())
+    (folder / "spin.toml").write_text(SHOP)
+    built = build(folder)
+    Layout(tmp_path / "images").add("any", built.manifest, built.blobs)
+    pools = POOLS.replace("wasmtime", "spin")
+    file = write_scenario(images("oci: images") + SHOP_TRAFFIC, SHOP_PODS, pools=pools)
+    run = Scenario.load(file).run(seed=1)
+    rows = {row["name"]: row for row in run.traffic}
+
+    for name in ("call", "cgi", "old"):
+        assert rows[name]["completed"] == rows[name]["sent"] > 5, name
+    answered = [fact for _, fact in run.journal if isinstance(fact, RequestCompleted)]
+    assert {("call", 200), ("cgi", 200), ("old", 200), ("nowhere", 404)} == {
+        (fact.traffic, fact.status) for fact in answered
+    }
