@@ -120,11 +120,17 @@ def _reads_as(expected: str, value: Any) -> bool:
     return expected in ("integer", "number") and value.removeprefix("-").isdecimal()
 
 
+_BOOLEAN_WORDS = {False: ("off", "no", "false"), True: ("on", "yes", "true")}
+
+
 def _unsupported(value: Any, expected: str) -> tuple[str, str]:
     # pydantic lists the choices as 'A', 'B' or 'C'
     choices = [part.strip(" '") for part in expected.replace(" or ", ", ").split(",")]
     supported = ", ".join(f'"{choice}"' for choice in sorted(choices))
     message = f"Unsupported value: {show(value)}: supported values: {supported}"
+    for choice in choices if isinstance(value, bool) else ():
+        if choice.lower() in _BOOLEAN_WORDS[value]:
+            return message, f'put it in quotes, "{choice}": without them it is a boolean'
     return message, _did_you_mean(str(value), choices)
 
 
