@@ -88,6 +88,10 @@ class Kubectl:
         """Begin to change an object: it is read, changed and sent back."""
         self._sim.process(self._refusable(self._change(kind, key, change), kind, key))
 
+    def resize(self, key: str, change: Callable[[Pod], Pod]) -> None:
+        """Begin to give the containers of a pod other resources, by its subresource."""
+        self._sim.process(self._refusable(self._resize(key, change), Pod, key))
+
     def undo(self, kind: type[K], key: str, to_revision: int) -> None:
         """Begin to take a workload back to a revision; 0 for the one before."""
         self._sim.process(self._refusable(self._undo(kind, key, to_revision), kind, key))
@@ -110,6 +114,11 @@ class Kubectl:
         current = yield from self._client.get(kind, key)
         change(current)  # what kubectl refuses it does not ask for
         yield from self._client.patch(kind, key, change)
+
+    def _resize(self, key: str, change: Callable[[Pod], Pod]) -> SimProcess[None]:
+        current = yield from self._client.get(Pod, key)
+        change(current)
+        yield from self._client.resize(key, change)
 
     def _undo(self, kind: type[K], key: str, to_revision: int) -> SimProcess[None]:
         current = yield from self._client.get(kind, key)

@@ -194,6 +194,11 @@ class Simulation:
         self.sim.emit(StepTaken(verb=verb, subject=f"{kind.__name__}/{key}"))
         self._kubectl.change(kind, key, change)
 
+    def resize(self, pod: str, change: Callable[[Any], Any]) -> None:
+        """Begin to resize a pod, as ``kubectl patch --subresource resize`` does."""
+        self.sim.emit(StepTaken(verb="resize", subject=f"Pod/{pod}"))
+        self._kubectl.resize(pod, change)
+
     def undo(self, kind: type[KubeObject], key: str, to_revision: int) -> None:
         """Begin to take a workload back to a revision, as ``kubectl rollout undo`` does."""
         to = f" to revision {to_revision}" if to_revision else ""

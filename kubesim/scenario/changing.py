@@ -74,8 +74,14 @@ def _imaged(obj: Any, step: SetImage, _simulation: Simulation) -> Any:
     return changes.with_images(obj, step.images)
 
 
-def _patched(obj: Any, step: PatchStep, _simulation: Simulation) -> Any:
-    return patched(obj, step.patch, strategic=step.type == "strategic")
+def _patch(simulation: Simulation, step: PatchStep, _: Sequence[Manifest]) -> None:
+    def change(obj: Any) -> Any:
+        return patched(obj, step.patch, strategic=step.type == "strategic")
+
+    if step.subresource == "resize":
+        simulation.resize(step.key, change)
+    else:
+        simulation.change("patch", _kind(step), step.key, change)
 
 
 def _labelled(obj: Any, step: Labelled, _simulation: Simulation) -> Any:
@@ -119,7 +125,7 @@ CHANGES: dict[str, Verb] = {
     "restart": _changing("restart", _restarted),
     "undo": _undo,
     "set_image": _changing("set image", _imaged),
-    "patch": _changing("patch", _patched),
+    "patch": _patch,
     "label": _changing("label", _labelled),
     "annotate": _changing("annotate", _annotated),
     "taint": _taint,

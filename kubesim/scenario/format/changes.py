@@ -108,10 +108,18 @@ class PatchStep(Subject):
     Attributes:
         patch: The part; ``null`` takes a field away.
         type: ``strategic``, where lists of things with names are merged by name, or ``merge``.
+        subresource: ``resize`` gives the containers of a pod other resources, in place.
     """
 
     patch: dict[str, Any] = Field(min_length=1)
     type: Literal["strategic", "merge"] = "strategic"
+    subresource: Literal["resize"] | None = None
+
+    @model_validator(mode="after")
+    def _only_pods_are_resized(self) -> PatchStep:
+        if self.subresource == "resize" and self.kind != "Pod":
+            raise ValueError("only a Pod has the subresource resize")
+        return self
 
 
 class Labelled(Subject):

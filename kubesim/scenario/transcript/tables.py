@@ -180,9 +180,21 @@ def _custom_cells(obj: KubeObject, now_ns: int) -> Row:
     return obj.name, *(_at(data, column.json_path) for column in shown), since(obj, now_ns)
 
 
+_PART = re.compile(r"\.(\w+)|\[(\d+)\]|\[\?\(@\.(\w+)==['\"](\w+)['\"]\)\]")
+
+
 def _at(data: Any, path: str) -> str:
-    for part in path.strip(".").split("."):
-        data = data.get(part) if isinstance(data, dict) else None
+    """What a column's path leads to: fields, items by number, or the first whose field is so."""
+    for part in _PART.finditer(path):
+        field, number, key, value = part.groups()
+        if field is not None:
+            data = data.get(field) if isinstance(data, dict) else None
+        elif not isinstance(data, list):
+            data = None
+        elif number is not None:
+            data = data[int(number)] if int(number) < len(data) else None
+        else:
+            data = next((item for item in data if item.get(key) == value), None)
     return "" if data is None else str(data)
 
 

@@ -10,6 +10,7 @@ from vpa_harness import autoscaler, budget, deployment, load, minutes, recommend
 
 from kubesim.api.corev1 import Pod
 from kubesim.cluster import verticalautoscaler
+from kubesim.errors import InputError
 from kubesim.facts import EventRecorded
 from kubesim.scenario.live import LiveRun
 from kubesim.scenario.loading import load_scenario
@@ -201,3 +202,36 @@ def test_a_month_costs_little(tmp_path: Path) -> None:
     live = load(tmp_path, deployment(**LARGE), autoscaler(mode="Off"), hours=720)
     minutes(live, 720 * 60)
     assert live.simulation.sim.events_processed < 20_000
+
+
+def test_kubectl_shows_mode_and_target(tmp_path: Path) -> None:
+    """The columns of the custom resource, as ``kubectl get vpa`` prints them."""
+    step = {"at": "10m", "kubectl": "get vpa"}
+    objects = (deployment(**LARGE), autoscaler(mode="Off"))
+    run = minutes(load(tmp_path, *objects, timeline=[step]), 11).finish()
+    head, row = run.transcript[0]["output"].splitlines()
+    assert head.split() == ["NAME", "MODE", "CPU", "MEM", "PROVIDED", "AGE"]
+    assert row.split()[:5] == ["web", "Off", "126m", "250Mi", "True"]
+
+
+def test_a_patch_of_the_subresource_resizes_a_pod(tmp_path: Path) -> None:
+    """``--subresource resize`` changes the resources of a running pod, and restarts nothing."""
+    container = {"name": "main", "image": "app", "resources": {"requests": {"cpu": "100m"}}}
+    alone = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "alone"},
+        "spec": {"containers": [container]},
+    }
+    patch = {
+        "spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "300m"}}}]}
+    }
+    step = {"kind": "Pod", "name": "alone", "subresource": "resize", "patch": patch}
+    live = minutes(load(tmp_path, alone, timeline=[{"at": "1m", "patch": step}]), 5)
+    assert cpu_of(live) == [300]
+    status = pods(live)[0].status.container_statuses[0]
+    assert status.allocated_resources["cpu"].milli_value() == 300
+    assert status.restart_count == 0
+    step["kind"] = "Deployment"
+    with pytest.raises(InputError, match="only a Pod has the subresource resize"):
+        load(tmp_path, alone, timeline=[{"at": "1m", "patch": step}])
