@@ -53,6 +53,7 @@ from kubesim.scenario.executors import ordered
 from kubesim.scenario.expectations import compile_expectations
 from kubesim.scenario.format import API_VERSION, ScenarioDocument, ScenarioSpec, Step
 from kubesim.scenario.images import ImageLoader, known_model
+from kubesim.scenario.keda import keda_problems
 from kubesim.scenario.lenient import Strictness, read
 from kubesim.scenario.networks import cut_problems, registry_configs, topology_config
 from kubesim.scenario.nodefiles import unsimulated_settings, with_files
@@ -241,6 +242,7 @@ class _Loader:
         steps = self._try(lambda: self._steps(spec, document, manifests)) or {}
         applied = [*manifests, *(m for step in steps.values() for m in step)]
         self._problems += check(applied)
+        self._problems += keda_problems(applied)
         self._problems += cycle_problems(spec, document, [m.obj for m in applied])
         images: tuple[Image, ...] = ()
         if preset is not None:

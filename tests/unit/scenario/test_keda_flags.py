@@ -84,3 +84,23 @@ def test_a_host_header_is_the_request_s_authority(write_scenario):
     (traffic,) = load(write_scenario, traffic=[source]).traffic
 
     assert (traffic.request.host, traffic.request.headers) == ("a.example.com", (("X-Y", "z"),))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "line", "message"),
+    [
+        ("{type: kafka, metadata: {topic: t}}", 15, 'triggers of type "kafka" are not simulated'),
+        ("{type: rabbitmq, metadata: {queueName: q, host: 'ftp://r'}}", 15, "unknown host URL"),
+    ],
+)
+def test_a_trigger_that_is_wrong_has_a_place(write_scenario, trigger, line, message):
+    """What the webhook would refuse by the object alone is found before the run."""
+    manifest = (
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: a}\n"
+        f"spec:\n  scaleTargetRef: {{name: web}}\n  triggers:\n    - {trigger}\n"
+    )
+    with pytest.raises(InputError) as refused:
+        Scenario.load(write_scenario("", manifest))
+
+    (problem,) = refused.value.problems
+    assert (line, True) == (problem.line, message in problem.message)
