@@ -48,6 +48,7 @@ from kubesim.api.fielderrors import (
     duplicate,
     forbidden,
     invalid,
+    not_supported,
     required,
     too_long,
 )
@@ -83,6 +84,7 @@ SYSTEM_PRIORITIES = {
     "system-node-critical": 2_000_001_000,
     "system-cluster-critical": 2_000_000_000,
 }
+TRAFFIC_DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 _ANNOTATIONS_MAX_BYTES = 256 * 1024
 _DATA_MAX_BYTES = 1024 * 1024
 _METADATA: KeyPath = ("metadata",)
@@ -267,6 +269,10 @@ def _service_errors(service: Service) -> Errors:
         if spec.type == "ClusterIP" and port.node_port:
             text = "may not be used when `type` is 'ClusterIP'"
             errors.append(forbidden((*here, "nodePort"), text))
+    wanted = spec.traffic_distribution
+    if wanted is not None and wanted not in TRAFFIC_DISTRIBUTIONS:
+        here = (*_SPEC, "trafficDistribution")
+        errors.append(not_supported(here, wanted, TRAFFIC_DISTRIBUTIONS))
     return errors + label_errors(spec.selector, (*_SPEC, "selector"))
 
 

@@ -49,6 +49,7 @@ class Requests:
         client: Makes a kube-proxy's connection to the API server, by its name.
         sync: A kube-proxy's delay.
         broker: The queues that producers fill.
+        zone_of: The zone of a node; empty for none.
 
     Attributes:
         meters: What a metrics adapter reads.
@@ -62,7 +63,9 @@ class Requests:
         client: Callable[[str], Client],
         sync: Distribution,
         broker: Broker,
+        zone_of: Callable[[str], str],
     ) -> None:
+        self._zone_of = zone_of
         self._broker = broker
         self._sim = sim
         self._network = network
@@ -136,6 +139,7 @@ class Requests:
                 name=name,
                 sync=self._sync,
                 node=node,
+                zone=lambda: self._zone_of(node),
             )
             way = self._ways[node] = _Way(proxy, self._network, node)
         return way

@@ -15,7 +15,7 @@ from kubesim.api.appsv1 import ControllerRevision, Deployment, ReplicaSet, State
 from kubesim.api.corev1 import Namespace, Node, Pod
 from kubesim.api.metav1 import KubeObject, ObjectMeta
 from kubesim.cluster.autoscalers import NO_LIMITS, Autoscalers
-from kubesim.cluster.config import ClusterConfig, NodeConfig
+from kubesim.cluster.config import ZONE_LABEL, ClusterConfig, NodeConfig
 from kubesim.cluster.controllermanager import KCM_LIMITS, ControllerManager
 from kubesim.cluster.draining import DEFAULT_DRAIN, DrainOptions
 from kubesim.cluster.engine import new_runner, shared_engine
@@ -127,6 +127,7 @@ class Simulation:
             client=lambda name: self._client(name, NO_LIMITS),
             sync=config.preset.network.proxy_sync.distribution,
             broker=self.broker,
+            zone_of=self._zone_of,
         )
         self._visitor: Outbound | None = None
         self._start_control_plane()
@@ -149,6 +150,10 @@ class Simulation:
     def scheduler(self) -> Scheduler:
         """The scheduler, for those who want to know why."""
         return self._scheduler
+
+    def _zone_of(self, node_name: str) -> str:
+        node = self.apiserver.store.get(Node, node_name)
+        return "" if node is None else node.metadata.labels.get(ZONE_LABEL, "")
 
     def node_facts(self, name: str) -> NodeAssembly | None:
         """What is known of a node beyond its object; ``None`` for one that is not simulated."""

@@ -57,7 +57,7 @@ class ServiceSpec(KubeModel):
     allocate_load_balancer_node_ports: Unsimulated[Bool | None] = None
     load_balancer_class: Unsimulated[str | None] = None
     internal_traffic_policy: TrafficPolicy | None = None
-    traffic_distribution: Unsimulated[str | None] = None
+    traffic_distribution: str | None = None
 
 
 class PortStatus(KubeModel):

@@ -10,7 +10,6 @@ Mirrors: pkg/registry/*/*/strategy.go, staging/src/k8s.io/apiserver/pkg/registry
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, TypeVar
 
 from kubesim.api.appsv1 import DaemonSet, Deployment
@@ -31,11 +30,11 @@ from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.metav1 import KubeObject, LabelSelector
 from kubesim.api.podutil import pod_qos
 from kubesim.api.vpav1 import VerticalPodAutoscalerCheckpoint
+from kubesim.controlplane.apiserver.services import ON_NODES
 from kubesim.sim.time import SECOND
 
 K = TypeVar("K", bound=KubeObject)
 
-SERVICE_CIDR = ipaddress.IPv4Network("10.96.0.0/12")  # kubeadm's default
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 ORPHANING_KINDS = frozenset({"Job", "ReplicationController"})
@@ -54,12 +53,11 @@ WITHOUT_GENERATION = frozenset(
 """Kinds with a spec whose strategy keeps no ``generation``."""
 
 
-def prepare_for_create(obj: K, *, service_index: int) -> K:
+def prepare_for_create(obj: K) -> K:
     """The object as it will be stored: server-owned fields set, client-set status dropped.
 
     Args:
         obj: The object after defaulting and admission.
-        service_index: How many Services were created before, for the next cluster IP.
     """
     prepared: Any = obj
     if isinstance(obj, Pod):
@@ -74,7 +72,7 @@ def prepare_for_create(obj: K, *, service_index: int) -> K:
             status = status.replace(conditions=(gated,))
         prepared = obj.replace(status=status)
     elif isinstance(obj, Service):
-        prepared = _with_cluster_ip(obj, service_index).replace(status=ServiceStatus())
+        prepared = obj.replace(status=ServiceStatus())
     elif isinstance(obj, Namespace):
         spec = NamespaceSpec(finalizers=("kubernetes",))
         prepared = obj.replace(spec=spec, status=NamespaceStatus(phase="Active"))
@@ -115,15 +113,6 @@ def with_generated_selector(obj: K) -> K:
     return obj.replace(spec=spec)
 
 
-def _with_cluster_ip(service: Service, service_index: int) -> Service:
-    spec = service.spec
-    if spec.cluster_ip or spec.type == "ExternalName":
-        return service
-    # .1 is the API server's own Service and .10 the cluster's DNS by convention.
-    address = str(SERVICE_CIDR.network_address + 256 + service_index)
-    return service.replace(spec=spec.replace(cluster_ip=address, cluster_ips=(address,)))
-
-
 def prepare_for_update(new: K, old: K) -> K:
     """An update of the main resource: status and server-owned metadata stay, generation follows."""
     own: Any = old
@@ -158,10 +147,21 @@ def _raises_generation(new: Any, old: Any) -> bool:
 
 
 def _with_allocated(new: ServiceSpec, old: ServiceSpec) -> ServiceSpec:
-    """A Service's new spec with the cluster IP that it was given, if it does not speak of one."""
-    if new.cluster_ip or "ExternalName" in (new.type, old.type):
+    """A Service's new spec with the address and the ports that it was given, unless it says others."""
+    if not new.cluster_ip and "ExternalName" not in (new.type, old.type):
+        new = new.replace(cluster_ip=old.cluster_ip, cluster_ips=old.cluster_ips)
+    if old.type not in ON_NODES:
         return new
-    return new.replace(cluster_ip=old.cluster_ip, cluster_ips=old.cluster_ips)
+    given = {(port.protocol, port.port): port.node_port for port in old.ports}
+    ports = []
+    for port in new.ports:
+        number = given.get((port.protocol, port.port))
+        if new.type in ON_NODES and not port.node_port:
+            port = port.replace(node_port=number)  # noqa: PLW2901
+        elif new.type not in ON_NODES and port.node_port == number:
+            port = port.replace(node_port=None)  # noqa: PLW2901
+        ports.append(port)
+    return new.replace(ports=tuple(ports))
 
 
 def prepare_for_status_update(new: K, old: K) -> K:

@@ -10,7 +10,7 @@ Mirrors: staging/src/k8s.io/apiserver/pkg/endpoints/handlers, pkg/registry/gener
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from kubesim.api.corev1 import Namespace, Pod, PodCondition, ResourceQuota, Service
 from kubesim.api.defaults import set_defaults
@@ -20,7 +20,7 @@ from kubesim.api.podutil import set_pod_condition
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.api.updatevalidation import validate_update
 from kubesim.api.validation import validate_object
-from kubesim.controlplane.apiserver import errors, eviction, quota, registry
+from kubesim.controlplane.apiserver import errors, eviction, quota, registry, services
 from kubesim.controlplane.apiserver.admission import (
     DEFAULT_PLUGINS,
     RESIZE_PLUGINS,
@@ -62,6 +62,7 @@ class APIServer:
         self._webhooks = {webhook.kind: webhook for webhook in webhooks}
         self._uid_rng = sim.rng("apiserver/uid")
         self._name_rng = sim.rng("apiserver/names")
+        self._port_rng = sim.rng("apiserver/node-ports")
         self._services_created = 0
         self._shown_phases: dict[str, tuple[str | None, str | None]] = {}
 
@@ -100,12 +101,13 @@ class APIServer:
             admitted = plugin.admit(admitted, self.store)
         assert isinstance(admitted, type(obj))
         admitted = self._mutated(admitted)
-        prepared = registry.prepare_for_create(admitted, service_index=self._services_created)
+        prepared = registry.prepare_for_create(admitted)
         obj = registry.with_generated_selector(self._identified(prepared))
         _raise_if_invalid(obj, validate_object(obj))
         self._raise_if_denied(obj)
         if self.store.get(type(obj), obj.key) is not None:
             raise errors.already_exists(resource_name(type(obj)), obj.name)
+        obj = self._allocated(obj)
         for charged in quota.charged(
             obj, self.store.values(ResourceQuota), wall_ns=self._sim.wall_ns
         ):
@@ -127,9 +129,21 @@ class APIServer:
             return old
         _raise_if_invalid(new, validate_update(new, old))
         self._raise_if_denied(new)
+        new = self._allocated(new)
         if _has_waited_for_finalizers(new):
             return self._removed(new)
         return self._written("update", self.store.put(new))
+
+    def _allocated(self, obj: K) -> K:
+        """A Service with its address and ports; anything else as it is."""
+        if not isinstance(obj, Service):
+            return obj
+        others = [one for one in self.store.values(Service) if one.uid != obj.uid]
+        service, problems = services.allocated(
+            obj, others, first=self._services_created, choose=self._port_rng.uniform
+        )
+        _raise_if_invalid(obj, problems)
+        return cast("K", service)
 
     def update_status(self, obj: K) -> K:
         """Replace an object's status.

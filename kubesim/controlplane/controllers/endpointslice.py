@@ -4,19 +4,27 @@ Its own writes come back to it with the watch. A sync that came before them woul
 endpoints again, so it is put off by a second, as upstream puts it off.
 
 Mirrors: pkg/controller/endpointslice, staging/src/k8s.io/endpointslice (reconciler.go, utils.go,
-util/endpointslice_tracker.go).
-Departs: one slice for each set of ports and hundred endpoints, filled in order; no topology hints,
-no headless hostnames, no batching period.
+util/endpointslice_tracker.go, trafficdist).
+Departs: one slice for each set of ports and hundred endpoints, filled in order; hints by
+trafficDistribution only; no headless hostnames, no batching period.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from typing_extensions import override
 
-from kubesim.api.corev1 import ObjectReference, Pod, Service, ServicePort
-from kubesim.api.discoveryv1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from kubesim.api.corev1 import Node, ObjectReference, Pod, Service, ServicePort
+from kubesim.api.discoveryv1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForNode,
+    ForZone,
+)
 from kubesim.api.frozenmap import FrozenMap
 from kubesim.api.labels import labels_match
 from kubesim.api.metav1 import ObjectMeta, new_controller_ref
@@ -30,6 +38,9 @@ WORKERS = 5  # --concurrent-service-endpoint-syncs
 RETRY_DELAY_NS = SECOND  # defaultSyncBackOff
 MAX_ENDPOINTS_PER_SLICE = 100
 BY_NAMESPACE = "namespace"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+NEAR = ("PreferClose", "PreferSameZone", "PreferSameNode")
+"""Kinds of trafficDistribution; the first is an old name of the second."""
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 
@@ -55,6 +66,7 @@ class EndpointSliceController(Controller):
         self._pods = client.informer(Pod)
         self._pods.add_index(BY_NAMESPACE, _namespace)
         self._pods.add_handler(self._pod_changed)
+        self._nodes = client.informer(Node)
         self._slices = client.informer(EndpointSlice)
         self._slices.add_index(BY_OWNER, owner_uids)
         self._slices.add_handler(self._slice_changed)
@@ -74,7 +86,7 @@ class EndpointSliceController(Controller):
             for pod in self._pods.by_index(BY_NAMESPACE, service.namespace)
             if labels_match(service.spec.selector, pod.metadata.labels)
         ]
-        wanted = list(desired_slices(service, pods))
+        wanted = list(desired_slices(service, pods, zone_of=self._zone_of))
         existing = list(self._slices.by_index(BY_OWNER, service.uid))
         for number, (ports, endpoints) in enumerate(wanted):
             if number < len(existing):
@@ -91,6 +103,10 @@ class EndpointSliceController(Controller):
                 yield from self._client.delete(EndpointSlice, surplus.key)
             except NotFound:
                 continue
+
+    def _zone_of(self, node_name: str) -> str | None:
+        node = self._nodes.get(node_name)
+        return None if node is None else node.metadata.labels.get(ZONE_LABEL)
 
     def _wrote(self, key: str, piece: EndpointSlice) -> None:
         self._written.setdefault(key, {})[piece.key] = _revision(piece)
@@ -132,7 +148,7 @@ class EndpointSliceController(Controller):
 
 
 def desired_slices(
-    service: Service, pods: list[Pod]
+    service: Service, pods: list[Pod], *, zone_of: Callable[[str], str | None] = lambda _: None
 ) -> Iterator[tuple[Ports, tuple[Endpoint, ...]]]:
     """Ports and endpoints of each slice that the Service should have; at least one slice."""
     by_ports: dict[Ports, list[Endpoint]] = {}
@@ -148,7 +164,7 @@ def desired_slices(
                 for port in service.spec.ports
                 if (number := target_port(port, pod)) is not None
             )
-            by_ports.setdefault(ports, []).append(_endpoint(service, pod))
+            by_ports.setdefault(ports, []).append(_endpoint(service, pod, zone_of))
     if not by_ports:
         yield (), ()
     for ports, endpoints in by_ports.items():
@@ -171,14 +187,16 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
     return None
 
 
-def _endpoint(service: Service, pod: Pod) -> Endpoint:
+def _endpoint(service: Service, pod: Pod, zone_of: Callable[[str], str | None]) -> Endpoint:
+    zone = zone_of(pod.spec.node_name or "")
     serving = is_pod_ready(pod)
     terminating = pod.metadata.deletion_timestamp is not None
     assert pod.status.pod_ip is not None
+    ready = bool(service.spec.publish_not_ready_addresses) or (serving and not terminating)
     return Endpoint(
         addresses=(pod.status.pod_ip,),
         conditions=EndpointConditions(
-            ready=bool(service.spec.publish_not_ready_addresses) or (serving and not terminating),
+            ready=ready,
             serving=serving,
             terminating=terminating,
         ),
@@ -186,7 +204,19 @@ def _endpoint(service: Service, pod: Pod) -> Endpoint:
             kind="Pod", namespace=pod.namespace, name=pod.name, uid=pod.uid
         ),
         node_name=pod.spec.node_name,
+        zone=zone,
+        hints=_hints(service, zone, pod.spec.node_name) if ready else None,
     )
+
+
+def _hints(service: Service, zone: str | None, node_name: str | None) -> EndpointHints | None:
+    """Who should use an endpoint, if its Service wants callers to stay near."""
+    wanted = service.spec.traffic_distribution
+    if wanted not in NEAR:
+        return None
+    zones = (ForZone(name=zone),) if zone else ()
+    nodes = (ForNode(name=node_name),) if node_name and wanted == "PreferSameNode" else ()
+    return EndpointHints(for_zones=zones, for_nodes=nodes) if zones or nodes else None
 
 
 def _endpoint_facts(pod: Pod) -> tuple[object, ...]:

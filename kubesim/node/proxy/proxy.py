@@ -5,19 +5,21 @@ between still go by the old rules. A backend is chosen at random among the ready
 does, or among those still serving while they terminate when no other is left. With session affinity
 a client comes back to its backend for as long as the rules have it. Policy Local keeps to the node:
 for a proxy on a node to that node's own endpoints, and from outside to nodes that have some, as a load
-balancer's health checks see to it.
+balancer's health checks see to it. Hints of the endpoints keep callers to their node or zone, as long as
+every ready endpoint has one and one of them is for them.
 
 Mirrors: pkg/proxy (endpointslicecache.go, topology.go), pkg/proxy/iptables/proxier.go.
 Departs: a proxy only where clients are: one for all traffic from outside, and one on each node from
-which pods or traffic sources call Services. No topology hints, no trafficDistribution.
+which pods or traffic sources call Services.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kubesim.api.corev1 import Service
-from kubesim.api.discoveryv1 import Endpoint, EndpointSlice
+from kubesim.api.discoveryv1 import Endpoint, EndpointHints, EndpointSlice
 from kubesim.controlplane.client import Client
 from kubesim.facts import EndpointProgrammed
 from kubesim.sim import Sim
@@ -64,14 +66,23 @@ class KubeProxy:
         name: The vantage point; owns the random streams.
         sync: From the arrival of a change to the rules that follow it.
         node: The node it is on; empty for the way in from outside.
+        zone: The zone that the node is in by now; empty for none.
     """
 
     def __init__(
-        self, sim: Sim, *, client: Client, name: str, sync: Distribution, node: str = ""
+        self,
+        sim: Sim,
+        *,
+        client: Client,
+        name: str,
+        sync: Distribution,
+        node: str = "",
+        zone: Callable[[], str] = lambda: "",
     ) -> None:
         self._sim = sim
         self._name = name
         self._node = node
+        self._zone = zone
         self._sync = sync
         self._sync_rng = sim.rng(f"kube-proxy/{name}/sync")
         self._choice_rng = sim.rng(f"kube-proxy/{name}/choice")
@@ -154,7 +165,7 @@ class KubeProxy:
         pending, self._pending = self._pending, {}
         for key in pending:
             slices = self._slices.by_index("service", key)
-            self._rules[key] = _rules(slices)
+            self._rules[key] = _rules(slices, node=self._node, zone=self._zone())
             self._note_programmed(key, slices)
 
     def _note_programmed(self, key: str, slices: tuple[EndpointSlice, ...]) -> None:
@@ -173,35 +184,58 @@ class KubeProxy:
 _NO_RULE = _Rule()
 
 
-def _rules(slices: tuple[EndpointSlice, ...]) -> dict[str, _Rule]:
+Found = list[tuple[Backend, EndpointHints | None]]
+
+
+def _rules(
+    slices: tuple[EndpointSlice, ...], *, node: str = "", zone: str = ""
+) -> dict[str, _Rule]:
     """Backends by the name of the Service's port."""
-    ready: dict[str, list[Backend]] = {}
+    ready: dict[str, Found] = {}
     serving: dict[str, list[Backend]] = {}
     for piece in slices:
         for port in piece.ports:
+            name = port.name or ""
             for endpoint in piece.endpoints:
                 if endpoint.conditions.ready:
-                    ready.setdefault(port.name or "", []).append(_backend(endpoint, port.port))
+                    found = (_backend(endpoint, port.port), endpoint.hints)
+                    ready.setdefault(name, []).append(found)
                 elif endpoint.conditions.serving and endpoint.conditions.terminating:
-                    serving.setdefault(port.name or "", []).append(_backend(endpoint, port.port))
-    names = dict.fromkeys([*ready, *serving])
-    return {name: _rule(ready.get(name, []), serving.get(name, [])) for name in names}
+                    serving.setdefault(name, []).append(_backend(endpoint, port.port))
+    return {
+        name: _rule(ready.get(name, []), serving.get(name, []), node=node, zone=zone)
+        for name in dict.fromkeys([*ready, *serving])
+    }
 
 
-def _rule(ready: list[Backend], serving: list[Backend]) -> _Rule:
+def _rule(ready: Found, serving: list[Backend], *, node: str, zone: str) -> _Rule:
     """Those that terminate count only where no other is left: anywhere, or on their node."""
     by_node: dict[str, list[Backend]] = {}
-    for backend in ready:
+    for backend, _hints in ready:
         by_node.setdefault(backend.node, []).append(backend)
     with_ready = tuple(by_node)
     for backend in serving:
         if backend.node not in with_ready:
             by_node.setdefault(backend.node, []).append(backend)
     return _Rule(
-        all=tuple(ready or serving),
+        all=tuple(near(ready, node=node, zone=zone) or serving),
         by_node={node: tuple(found) for node, found in by_node.items()},
         nodes=with_ready or tuple(by_node),
     )
+
+
+def near(ready: Found, *, node: str, zone: str) -> list[Backend]:
+    """The ready backends that hints leave to a node in a zone: all, if any of them has no hint."""
+    hints = [hint or EndpointHints.zero() for _, hint in ready]
+    of_node = [node in {one.name for one in hint.for_nodes} for hint in hints]
+    of_zone = [zone in {one.name for one in hint.for_zones} for hint in hints]
+    if any(of_node) and all(hint.for_nodes for hint in hints):
+        mine = of_node
+    elif any(of_zone) and all(hint.for_zones for hint in hints):
+        mine = of_zone
+    else:
+        mine = [True] * len(ready)
+    return [backend for (backend, _), is_mine in zip(ready, mine, strict=True) if is_mine]
 
 
 def _backend(endpoint: Endpoint, port: int | None) -> Backend:

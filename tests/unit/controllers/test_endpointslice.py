@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from harness import Cluster, PlayedKubelet, pod, replica_set, service
+from harness import Cluster, PlayedKubelet, node, pod, replica_set, service
 
 from kubesim.api.corev1 import Pod, Service
 from kubesim.api.discoveryv1 import Endpoint, EndpointSlice
@@ -273,3 +273,32 @@ def test_a_deleted_services_slices_go(cluster: Cluster) -> None:
     cluster.run(5)
 
     assert [] == slices(cluster)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "zones", "nodes"),
+    [
+        (None, [], []),
+        ("PreferClose", ["a"], []),
+        ("PreferSameZone", ["a"], []),
+        ("PreferSameNode", ["a"], ["n1"]),
+    ],
+)
+def test_hints_tell_who_should_come(
+    cluster: Cluster, wanted: str | None, zones: list[str], nodes: list[str]
+) -> None:
+    """Ready endpoints are for callers of their zone, or node; those that are not ready for nobody."""
+    cluster.api.create(node("n1", **{"topology.kubernetes.io/zone": "a"}))
+    backend(cluster, "ready", "10.0.0.1")
+    backend(cluster, "waiting", "10.0.0.2")
+    cluster.set_ready("waiting", ready=False, ip="10.0.0.2")
+    more = {} if wanted is None else {"trafficDistribution": wanted}
+    cluster.api.create(service(**more))
+    cluster.run(3)
+    ready, waiting = endpoints(cluster)
+    hints = ready.hints
+
+    assert "a" == ready.zone
+    assert zones == ([one.name for one in hints.for_zones] if hints else [])
+    assert nodes == ([one.name for one in hints.for_nodes] if hints else [])
+    assert waiting.hints is None

@@ -7,7 +7,15 @@ import pytest
 from harness import MILLISECOND, Cluster, service
 
 from kubesim.api.corev1 import ObjectReference, Service
-from kubesim.api.discoveryv1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from kubesim.api.discoveryv1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForNode,
+    ForZone,
+)
 from kubesim.facts import EndpointProgrammed
 from kubesim.node.proxy import KubeProxy
 from kubesim.sim.distribution import Constant
@@ -233,3 +241,38 @@ def test_a_client_sticks_to_its_pod(cluster: Cluster, proxy: KubeProxy) -> None:
     assert first == again
     assert len({backend.pod for backend in first.values() if backend is not None}) > 1
     assert first != late
+
+
+def hinted(number: int, *, zone: str = "", node: str = "") -> Endpoint:
+    """An endpoint for callers of a zone, or a node."""
+    hints = EndpointHints(
+        for_zones=(ForZone(name=zone),) if zone else (),
+        for_nodes=(ForNode(name=node),) if node else (),
+    )
+    return endpoint(number).replace(hints=hints)
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "expected"),
+    [
+        ([hinted(1, zone="a"), hinted(2, zone="b"), hinted(3, zone="a")], {"p1", "p3"}),
+        ([hinted(1, zone="b"), hinted(2, zone="b")], {"p1", "p2"}),  # none for this zone
+        ([hinted(1, zone="a"), endpoint(2)], {"p1", "p2"}),  # one without a hint
+        ([hinted(1, zone="a", node="n1"), hinted(2, zone="a", node="n2")], {"p1"}),
+        ([hinted(1, zone="a", node="n3"), hinted(2, zone="b", node="n2")], {"p1"}),
+    ],
+)
+def test_hints_keep_callers_near(
+    cluster: Cluster, endpoints: list[Endpoint], expected: set[str]
+) -> None:
+    """To their node, else to their zone, as long as every ready endpoint has such a hint."""
+    proxy = KubeProxy(
+        cluster.sim,
+        client=cluster.client(),
+        name="n1",
+        sync=Constant(100 * MILLISECOND),
+        node="n1",
+        zone=lambda: "a",
+    )
+
+    assert expected == picks(cluster, proxy, *endpoints)
