@@ -7,6 +7,7 @@ how long its parts took, because the one who sent the request is the one who wri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -101,6 +102,10 @@ class Handler(Protocol):
         ...
 
 
+Steady = Callable[[int], Callable[[], None]]
+"""Begins a steady load that stands for a question once in so many nanoseconds; gives its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """A promise of whoever answers: asked the same, it answers the same.
@@ -108,10 +113,13 @@ class Outlook:
     Attributes:
         until_ns: The virtual instant up to which it holds; ``None`` for as long as nothing happens.
         broken: Happens when something does (others began to wait for an answer).
+        steady: Has whoever answers work as if it were asked once in so many nanoseconds, from now
+            on; gives what ends that.
     """
 
     until_ns: int | None = None
     broken: Event | None = None
+    steady: Steady | None = None
 
 
 @runtime_checkable

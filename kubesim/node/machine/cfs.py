@@ -120,11 +120,12 @@ class Cfs:
         for thread in living:
             thread.done.succeed()
 
-    def set_background(self, leaf: Entity, milli_cpu: int) -> None:
-        """A steady load, in place of the one before."""
+    def add_background(self, leaf: Entity, rate: int) -> None:
+        """More (or less) of a steady load; ``ONE`` is a whole core."""
         assert not leaf.entities, "work runs in leaves only"
         self._settle(leaf)
-        leaf.background = milli_cpu * ONE // 1000
+        leaf.background += rate
+        assert leaf.background >= 0, leaf.background
         self._changed(leaf, threads=0)
 
     def usage_ns(self, entity: Entity) -> int:

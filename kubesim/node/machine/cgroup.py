@@ -10,13 +10,14 @@ Departs: work runs in leaves only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kubesim.node.machine.cfs import Cfs
 from kubesim.node.machine.entity import Entity
 from kubesim.node.machine.gauge import Gauge
 from kubesim.node.machine.resources import Resources
+from kubesim.node.machine.shares import ONE
 from kubesim.sim import SimProcess
 
 
@@ -44,7 +45,7 @@ class Cgroup:
         cpu: What the scheduler knows of it.
     """
 
-    __slots__ = ("_cfs", "children", "cpu", "gauge", "lineage", "memory_bytes", "name",
+    __slots__ = ("_cfs", "_own_rate", "children", "cpu", "gauge", "lineage", "memory_bytes", "name",
                  "parent", "resources")  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class Cgroup:
         self.memory_bytes = 0
         self.gauge: Gauge | None = None
         self._cfs = cfs
+        self._own_rate = 0
         self.cpu: Entity = cfs.join(parent.cpu if parent else None, resources)
 
     @property
@@ -118,7 +120,29 @@ class Cgroup:
 
     def set_background(self, milli_cpu: int) -> None:
         """From now on something in it wants so many thousandths of a core all the time."""
-        self._cfs.set_background(self.cpu, milli_cpu)
+        rate = milli_cpu * ONE // 1000
+        self._cfs.add_background(self.cpu, rate - self._own_rate)
+        self._own_rate = rate
+
+    def add_steady(self, cpu_ns: int, every_ns: int) -> Callable[[], None]:
+        """Use so much CPU in each of such periods, evenly; gives what ends that."""
+        rate = cpu_ns * ONE // every_ns
+        if not rate or not self.exists:
+            return _nothing
+        self._cfs.add_background(self.cpu, rate)
+
+        def end() -> None:
+            nonlocal rate
+            if self.exists:
+                self._cfs.add_background(self.cpu, -rate)
+            rate = 0
+
+        return end
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was not removed."""
+        return self.parent is None or self.parent.children.get(self.name) is self
 
     def cpu_usage_ns(self) -> int:
         """CPU time used up to this instant, here and below, also by what is gone."""
@@ -137,3 +161,7 @@ class Cgroup:
     def ancestry(self) -> Iterator[Cgroup]:
         """Itself and everything above it, upwards."""
         return iter(self.lineage)
+
+
+def _nothing() -> None:
+    """There is nothing to end."""

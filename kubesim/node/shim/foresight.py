@@ -10,6 +10,7 @@ Departs: how busy the node is otherwise is not looked at.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from kubesim.sim import Event, Sim
 from kubesim.wasm.execution import Execution
@@ -20,17 +21,27 @@ PURE_REQUESTS_MAX = 16  # a container has three probes at most
 
 
 class Foresight:
-    """What one HTTP trigger can promise."""
+    """What one HTTP trigger can promise.
 
-    def __init__(self, sim: Sim) -> None:
+    Args:
+        sim: The run.
+        steady: Begins to use so much CPU in each of such periods; gives what ends that.
+        overhead_ns: What a request takes beside its handler.
+    """
+
+    def __init__(
+        self, sim: Sim, *, steady: Callable[[int, int], Callable[[], None]], overhead_ns: int
+    ) -> None:
         self._sim = sim
-        self._pure: OrderedDict[HttpRequest, None] = OrderedDict()
+        self._steady = steady
+        self._overhead_ns = overhead_ns
+        self._pure: OrderedDict[HttpRequest, int] = OrderedDict()
         self._disturbed: Event | None = None
 
     def executed(self, request: HttpRequest, execution: Execution) -> None:
         """A request was answered."""
         if not execution.touched & NEVER_REPLAYED:
-            self._pure[request] = None
+            self._pure[request] = execution.cpu_ns
             self._pure.move_to_end(request)
             if len(self._pure) > PURE_REQUESTS_MAX:
                 self._pure.popitem(last=False)
@@ -41,7 +52,10 @@ class Foresight:
             return None
         if self._disturbed is None:
             self._disturbed = self._sim.event()
-        return Outlook(broken=self._disturbed)
+        cpu_ns = self._pure[request] + self._overhead_ns
+        return Outlook(
+            broken=self._disturbed, steady=lambda every_ns: self._steady(cpu_ns, every_ns)
+        )
 
     def disturb(self) -> None:
         """Requests are under way at the same time: no promise holds."""

@@ -75,6 +75,13 @@ class InstancePool:
         request = self._numbers.request
         return request.draw(self._rng) if request is not None else 0
 
+    @property
+    def usual_ns(self) -> int:
+        """What an instance in a warm slot and its request usually take."""
+        instance = self._numbers.warm or self._numbers.cold
+        request = self._numbers.request
+        return instance.median_ns + (request.median_ns if request is not None else 0)
+
     def give_back(self) -> None:
         """An instance ended."""
         self._in_use -= 1

@@ -7,7 +7,7 @@ Departs: what runs in the container is a model of a program (``world.workload``)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from kubesim.node.machine import Cgroup, Process
@@ -247,7 +247,13 @@ class RuncTask:
 
     def exec_outlook(self) -> Outlook | None:
         """Until when a command would end alike."""
-        return None if self._process is None else self._process.exec_outlook()
+        if self._process is None:
+            return None
+        outlook = self._process.exec_outlook()
+        system, start = self._services.machine.system, self._runtime.start
+        return replace(
+            outlook, steady=lambda every_ns: system.add_steady(start.median_ns, every_ns)
+        )
 
     def _process_ended(self, ended: Event) -> None:
         assert isinstance(ended.value, int)

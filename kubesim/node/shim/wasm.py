@@ -272,7 +272,9 @@ class WasmTask:
             cgroup=self.cgroup,
             limits=self.limits,
             pool=pool,
-            foresight=Foresight(self._sim),
+            foresight=Foresight(
+                self._sim, steady=self.cgroup.add_steady, overhead_ns=pool.usual_ns
+            ),
             log=self.log,
             denials=self.denials,
             exited=self.exited,

@@ -35,6 +35,10 @@ class CpuCgroup(Protocol):
         """Want so many thousandths of a core all the time, from now on."""
         ...
 
+    def add_steady(self, cpu_ns: int, every_ns: int) -> Callable[[], None]:
+        """Use so much in each of such periods; gives what ends that."""
+        ...
+
 
 class MemoryOwner(Protocol):
     """The process's memory."""
@@ -159,7 +163,15 @@ class LinuxProcess:
             return None
         if self._disturbed is None:
             self._disturbed = self._sim.event()
-        return Outlook(self._steady_until_ns(), self._disturbed)
+        condition, _ = self._program.health.at(self._sim.now - self._began_ns)
+        works = condition is not Condition.HUNG
+        return Outlook(
+            self._steady_until_ns(), self._disturbed, self._answer_steadily if works else None
+        )
+
+    def _answer_steadily(self, every_ns: int) -> Callable[[], None]:
+        """What a request takes, once in so many nanoseconds."""
+        return self._hooks.cgroup.add_steady(self._program.service.median_ns, every_ns)
 
     def execute(self) -> SimProcess[int]:
         """What a command in the container ends with: a failure unless the program is well."""

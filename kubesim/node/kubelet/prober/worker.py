@@ -4,9 +4,12 @@ The worker ticks once a period from when the pod came to the node. A tick that c
 is not waited for: while the container does not run, while another probe gates it, and as long as
 whoever answers promises to go on answering the same, the worker sleeps until something happens.
 
+Questions that are left out because the answer is promised cost what they would: whoever answers has a
+steady load in their place.
+
 Mirrors: pkg/kubelet/prober/worker.go.
-Departs: a tick that falls into a question that takes longer than the period is lost; questions that
-were skipped because the answer was promised cost the node no CPU time; of a failure that goes on
+Departs: a tick that falls into a question that takes longer than the period is lost; the load of what
+is left out is the median of a question, for one more than are left out; of a failure that goes on
 unchanged, events are recorded up to the burst of upstream's spam filter only.
 """
 
@@ -113,6 +116,7 @@ class ProbeWorker:
         self._events = 0
         self._kicked = self._manual = self._stopped = False
         self._wake: Event | None = None
+        self._relieve: Callable[[], None] | None = None  # ends what stands for skipped questions
         self._sim.process(self._run())
 
     def saw(self, seen: Seen) -> None:
@@ -149,6 +153,9 @@ class ProbeWorker:
             self._kicked = False
             earliest_ns = yield from self._do_probe()
             yield from self._until(earliest_ns)
+            if self._relieve is not None:
+                self._relieve()
+                self._relieve = None
 
     def _until(self, earliest_ns: int | None) -> SimProcess[None]:
         """Wait for a tick at or after an instant, for a trigger, or for the end."""
@@ -236,6 +243,8 @@ class ProbeWorker:
             return self._sim.now
         if outlook.broken is not None:
             self._sim.when(outlook.broken, lambda _event: self.kick())
+        if outlook.steady is not None:
+            self._relieve = outlook.steady(self._period_ns)
         return outlook.until_ns
 
     def _threshold(self, result: Result) -> int:
