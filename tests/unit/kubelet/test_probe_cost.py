@@ -9,6 +9,7 @@ import pytest
 import yaml
 from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest, bound, image, program
 
+from kubesim.api.corev1 import Pod
 from kubesim.api.podutil import is_pod_ready
 from kubesim.facts import ContainerExited, EventRecorded
 from kubesim.scenario.live import LiveRun
@@ -39,9 +40,9 @@ def test_probes_that_are_left_out_cost_what_they_would(kind: str) -> None:
     assert cluster.sim.events_processed - events < 20
 
 
-def test_commands_that_are_left_out_cost_the_node(cluster: Cluster | None = None) -> None:
+def test_commands_that_are_left_out_cost_the_node() -> None:
     """Starting a process is the runtime's work, not the container's: 20 ms each."""
-    cluster = cluster or Cluster()
+    cluster = Cluster()
     node = NodeUnderTest(cluster, image())
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 5}
     cluster.api.create(probed(livenessProbe=probe))
@@ -59,7 +60,7 @@ def test_the_load_ends_with_the_container() -> None:
     node = NodeUnderTest(cluster, image(runs=program(service=Constant(10 * MILLISECOND))))
     cluster.api.create(probed(readinessProbe={"httpGet": {"port": 80}}))
     cluster.run(100)
-    cluster.api.delete(type(cluster.pod()), "default/web", grace_period_seconds=1)
+    cluster.api.delete(Pod, "default/web", grace_period_seconds=1)
     cluster.run(100)
     before_ns = node.machine.kubepods.cpu_usage_ns()
     cluster.run(1000)
@@ -102,7 +103,7 @@ def test_a_probe_calls_the_module_of_a_wasm_container(tmp_path: Path) -> None:
                               "livenessProbe": {"httpGet": {"path": "/", "port": 80}}})  # fmt: skip
     sim, machine = run.simulation.sim, run.simulation.nodes["n-0"].machine
     run.simulation.run_until(60 * SECOND)
-    [pod] = run.simulation.pods()
+    [pod] = run.simulation.store.values(Pod)
     used_ns, events = machine.kubepods.cpu_usage_ns(), sim.events_processed
     run.simulation.run_until(1060 * SECOND)
     a_probe_ns = (machine.kubepods.cpu_usage_ns() - used_ns) / 200
@@ -112,8 +113,8 @@ def test_a_probe_calls_the_module_of_a_wasm_container(tmp_path: Path) -> None:
     assert sim.events_processed - events < 50
 
 
-def test_a_path_that_the_module_does_not_like_restarts_its_container(tmp_path: Path) -> None:
-    """Its answer is not from 200 to 399: three failures, ten seconds apart, then the restart."""
+def test_a_wasm_container_that_answers_nobody_is_restarted(tmp_path: Path) -> None:
+    """Nobody listens there: three failures, ten seconds apart, then the restart."""
     run = wasm_run(
         tmp_path, {"livenessProbe": {"httpGet": {"path": "/", "port": 81}, "periodSeconds": 10}}
     )
