@@ -20,7 +20,7 @@ class Requirement(KubeModel):
     key: str
     operator: NodeSelectorOperator
     values: tuple[str, ...] = ()
-    min_values: Unsimulated[Int32 | None] = None
+    min_values: Int32 | None = None
 
 
 class NodeClassRef(KubeModel):
@@ -36,8 +36,8 @@ class Budget(KubeModel):
 
     nodes: str = "10%"
     reasons: tuple[str, ...] = ()
-    schedule: Unsimulated[str | None] = None
-    duration: Unsimulated[str | None] = None
+    schedule: str | None = None
+    duration: str | None = None
 
 
 class Disruption(KubeModel):

@@ -25,6 +25,7 @@ class MachineType(Sourced):
         pods: How many pods the provider's default configuration allows.
         price_per_hour_usd: On-demand price, as a decimal number in a string (exact).
         spot_price_per_hour_usd: Spot price; where there is none the preset has a percentage.
+        usual: Whether Karpenter buys it in a scenario that names no machines.
     """
 
     name: str
@@ -37,6 +38,8 @@ class MachineType(Sourced):
     spot_price_per_hour_usd: str | None = Field(
         default=None, alias="spotPricePerHourUSD", pattern=r"^\d+(\.\d+)?$"
     )
+
+    usual: bool = False
 
     def spot_price_nano_usd(self, percent: int) -> int:
         """The spot price in billionths of a dollar an hour.

@@ -125,6 +125,7 @@ class Autoscalers:
             self._sim,
             client=self._client("karpenter", KARPENTER_LIMITS),
             cloud=KarpenterCloud(self._fleet, config.karpenter),
+            options=config.karpenter.flags,
             scheduler=config.scheduler.config,
             registry=config.scheduler.registry,
         )

@@ -15,6 +15,7 @@ from kubesim.cluster.plugins import SchedulerSetup
 from kubesim.controlplane.autoscaler.clusterautoscaler import (
     Options as ClusterAutoscalerOptions,
 )
+from kubesim.controlplane.autoscaler.karpenter import Options as KarpenterOptions
 from kubesim.controlplane.autoscaling.hpa import HPAConfig
 from kubesim.controlplane.autoscaling.keda import KedaConfig
 from kubesim.controlplane.autoscaling.keda.httpaddon import HttpAddOnConfig
@@ -113,11 +114,13 @@ class KarpenterConfig:
             price.
         spot_prices: By machine type, billionths of a dollar an hour.
         zones: The zones that there are.
+        flags: Its settings.
     """
 
     machines: tuple[NodeConfig, ...]
     spot_prices: Mapping[str, int]
     zones: tuple[str, ...]
+    flags: KarpenterOptions = field(default_factory=KarpenterOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

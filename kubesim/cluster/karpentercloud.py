@@ -1,7 +1,8 @@
 """The machine types of the price book as Karpenter's offerings.
 
 Mirrors: aws/karpenter-provider-aws pkg/providers/instancetype (labels, offerings),
-pkg/providers/instance (launch).
+pkg/providers/instance (launch); Azure/karpenter-provider-azure and cloudpilot-ai/karpenter-provider-gcp
+(labels).
 Departs: CreateFleet's price-capacity-optimized is the cheapest that there is; nodes have containerd
 with runc, whatever their class says.
 """
@@ -74,6 +75,7 @@ class KarpenterCloud:
                 zone=offering.zone,
                 spot=offering.spot,
                 annotations=node.metadata.annotations,
+                finalizers=node.metadata.finalizers,
             )
         )
         return answer.message if isinstance(answer, Refusal) else None
@@ -82,6 +84,10 @@ class KarpenterCloud:
         """End the instance of a node."""
         if name in self._fleet.instance_of:
             self._fleet.terminate(name)
+
+    def exists(self, name: str) -> bool:
+        """Whether the cloud still knows the instance of a node."""
+        return name in self._fleet.instance_of
 
     def on_interruption(self, notify: Callable[[str], None]) -> None:
         """Be told of the nodes that the cloud wants back."""
@@ -92,6 +98,35 @@ class KarpenterCloud:
         self._fleet.cloud.on_interruption(tell)
 
 
+def _of_provider(machine: NodeConfig) -> dict[str, str]:
+    """The labels by which a provider's pools choose machine types."""
+    name = machine.machine
+    cpu = str(machine.capacity["cpu"].value())
+    memory = str(machine.capacity["memory"].value() >> 20)
+    family = _FAMILY.fullmatch(name)
+    if family is not None:
+        return {
+            "karpenter.k8s.aws/instance-category": family[1],
+            "karpenter.k8s.aws/instance-family": name.partition(".")[0],
+            "karpenter.k8s.aws/instance-generation": family[2],
+            "karpenter.k8s.aws/instance-size": family[3],
+            "karpenter.k8s.aws/instance-cpu": cpu,
+            "karpenter.k8s.aws/instance-memory": memory,
+        }
+    if name.startswith("Standard_"):
+        return {
+            "karpenter.azure.com/sku-name": name,
+            "karpenter.azure.com/sku-family": name.removeprefix("Standard_")[0],
+            "karpenter.azure.com/sku-cpu": cpu,
+            "karpenter.azure.com/sku-memory": memory,
+        }
+    return {
+        "karpenter.k8s.gcp/instance-family": name.partition("-")[0],
+        "karpenter.k8s.gcp/instance-cpu": cpu,
+        "karpenter.k8s.gcp/instance-memory": memory,
+    }
+
+
 def _node(machine: NodeConfig, zone: str, *, spot: bool) -> Node:
     labels = {
         "kubernetes.io/os": "linux",
@@ -99,15 +134,8 @@ def _node(machine: NodeConfig, zone: str, *, spot: bool) -> Node:
         "node.kubernetes.io/instance-type": machine.machine,
         ZONE_LABEL: zone,
         CAPACITY_TYPE: "spot" if spot else "on-demand",
-        "karpenter.k8s.aws/instance-cpu": str(machine.capacity["cpu"].value()),
-        "karpenter.k8s.aws/instance-memory": str(machine.capacity["memory"].value() >> 20),
+        **_of_provider(machine),
     }
-    family = _FAMILY.fullmatch(machine.machine)
-    if family is not None:
-        labels["karpenter.k8s.aws/instance-category"] = family[1]
-        labels["karpenter.k8s.aws/instance-family"] = machine.machine.partition(".")[0]
-        labels["karpenter.k8s.aws/instance-generation"] = family[2]
-        labels["karpenter.k8s.aws/instance-size"] = family[3]
     ready = NodeCondition(type="Ready", status="True", reason="KubeletReady")
     return Node(
         metadata=ObjectMeta(name=machine.machine, labels=FrozenMap(labels)),

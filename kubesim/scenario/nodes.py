@@ -16,6 +16,7 @@ from kubesim.api.quantity import Quantity
 from kubesim.calibration import MachineType, Preset, load_machines
 from kubesim.cluster import KarpenterConfig, NodeConfig, PoolConfig
 from kubesim.cluster.shims import KNOWN_SHIMS, known_handlers, runs_wasm
+from kubesim.controlplane.autoscaler.karpenter import Options as KarpenterOptions
 from kubesim.controlplane.spin.names import WASM_LABEL
 from kubesim.errors import InputError, Problem
 from kubesim.manifests import Document, closest
@@ -26,6 +27,7 @@ from kubesim.scenario.nodeconfig import cri_config, kubelet_configuration, shim_
 POOL_LABEL = "kubesim.dev/pool"
 CAPACITY_TYPE_LABEL = "kubesim.dev/capacity-type"
 MACHINE_LABEL = "node.kubernetes.io/instance-type"
+GUESSES_SHOWN = 20
 MACHINE_DISK = Quantity("100Gi")
 
 
@@ -47,7 +49,7 @@ def pools_of(
     Raises:
         InputError: With every machine type and runtime that there is not.
     """
-    problems = list(_problems(spec, document))
+    problems = [*_problems(spec, document), *machine_problems(spec, document)]
     if problems:
         raise InputError(problems)
     percent = 100 if preset is None else preset.cloud.spot_price_percent.value
@@ -121,23 +123,56 @@ def _problems(spec: ScenarioSpec, document: Document) -> Iterator[Problem]:
                 )
 
 
+def machine_problems(spec: ScenarioSpec, document: Document) -> Iterator[Problem]:
+    """The machine types of the cloud that there are not."""
+    for index, name in enumerate(spec.cloud.machines):
+        if name not in load_machines():
+            yield document.problem(
+                f'there is no machine type "{name}"',
+                ("spec", "cloud", "machines", index),
+                suggestion=_guess(name, list(load_machines())),
+            )
+
+
 def _guess(word: str, choices: list[str]) -> str:
     near = closest(word, choices)
-    return f'did you mean "{near}"?' if near else f"there are: {', '.join(choices)}"
+    if near:
+        return f'did you mean "{near}"?'
+    more = len(choices) - GUESSES_SHOWN
+    others = f" and {more} more" if more > 0 else ""
+    return f"there are: {', '.join(choices[:GUESSES_SHOWN])}{others}"
 
 
 def karpenter_config(spec: ScenarioSpec, preset: Preset) -> KarpenterConfig:
-    """What Karpenter can buy: every machine type of the price book."""
+    """What Karpenter can buy: the machine types that the cloud names, else the usual ones."""
     machines = load_machines()
     percent = preset.cloud.spot_price_percent.value
+    usual = [name for name, machine in machines.items() if machine.usual]
     nodes = []
-    for name in machines:
+    for name in spec.cloud.machines or usual:
         pool = NodePool(name="karpenter", count=0, machine=name)
         nodes.append(replace(_pool(pool, percent).template, labels=FrozenMap()))
     return KarpenterConfig(
-        machines=tuple(node for node in nodes if machines[node.machine].provider == "aws"),
+        machines=tuple(nodes),
         spot_prices={name: m.spot_price_nano_usd(percent) for name, m in machines.items()},
         zones=spec.cloud.zones,
+        flags=karpenter_flags(spec),
+    )
+
+
+def karpenter_flags(spec: ScenarioSpec) -> KarpenterOptions:
+    """Karpenter's settings, with the real one's defaults."""
+    given = spec.karpenter
+    if given is None:
+        return KarpenterOptions()
+    values = {
+        name: value
+        for name in type(given).model_fields
+        if (value := getattr(given, name)) is not None and name != "feature_gates"
+    }
+    gates = given.feature_gates or {}
+    return KarpenterOptions(
+        **values, spot_to_spot_consolidation=gates.get("SpotToSpotConsolidation", False)
     )
 
 

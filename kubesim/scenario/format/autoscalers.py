@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -175,6 +175,23 @@ class ClusterAutoscalerFlags(_Refused):
         if self.balancing_label and self.balancing_ignore_label:
             raise ValueError("--balancing-label cannot be combined with --balancing-ignore-label")
         return self
+
+
+class KarpenterFlags(BaseModel):
+    """Settings of Karpenter that are simulated; what is left out has the real one's default."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=_flag,
+        validate_by_name=False,
+        validate_by_alias=True,
+        defer_build=True,
+    )
+
+    batch_idle_duration: Span | None = Field(default=None, gt=0)
+    batch_max_duration: Span | None = Field(default=None, gt=0)
+    feature_gates: dict[Literal["SpotToSpotConsolidation"], bool] | None = None
 
 
 class KedaFlags(BaseModel):

@@ -11,6 +11,7 @@ from kubesim.api.rfc3339 import parse_time
 from kubesim.scenario.format.autoscalers import (
     ClusterAutoscalerFlags,
     HttpAddOnSettings,
+    KarpenterFlags,
     KedaFlags,
 )
 from kubesim.scenario.format.controllermanager import ControllerManagerFlags
@@ -53,6 +54,7 @@ class CloudSpec(ScenarioModel):
         capacity: How many instances there are of a machine type (``m5.large``) or of its spot
             instances (``m5.large/spot``); any number of those that are not listed.
         zones: Zones in which Karpenter buys.
+        machines: Machine types that Karpenter can buy; by default eight usual ones of AWS.
         spot_interruption: Mean time until a spot instance is taken back, instead of the preset's.
     """
 
@@ -60,6 +62,7 @@ class CloudSpec(ScenarioModel):
     zones: tuple[str, ...] = Field(
         default=("us-east-1a", "us-east-1b", "us-east-1c"), min_length=1
     )
+    machines: tuple[str, ...] = ()
     spot_interruption: Span | None = Field(default=None, gt=0)
 
 
@@ -87,6 +90,7 @@ class ScenarioSpec(ScenarioModel):
         vpa_recommender: Flags of the VerticalPodAutoscaler's recommender, by their names; it runs
             when a VerticalPodAutoscaler is among the manifests.
         vpa_updater: Flags of its updater.
+        karpenter: Settings of Karpenter, by their names; it runs when there is a NodePool.
         cloud: Where machines come from while the run is on.
         network: What lies between nodes, registries and users.
         spinkube: SpinKube is installed; it also is when a manifest is a SpinApp or an executor.
@@ -113,6 +117,7 @@ class ScenarioSpec(ScenarioModel):
     http_add_on: HttpAddOnSettings | None = None
     vpa_recommender: RecommenderFlags | None = None
     vpa_updater: UpdaterFlags | None = None
+    karpenter: KarpenterFlags | None = None
     cloud: CloudSpec = CloudSpec()
     network: NetworkSpec = NetworkSpec()
     spinkube: SpinKubeSettings | None = None

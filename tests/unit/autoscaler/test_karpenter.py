@@ -4,75 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from kubesim.api.corev1 import Node
 from kubesim.api.karpenterv1 import Budget, NodeClaim
-from kubesim.controlplane.autoscaler.karpenter.disruption import allowed_disruptions
-from kubesim.facts import EventRecorded, InstanceLaunched, PodBound
-from kubesim.scenario.live import LiveRun
-from kubesim.scenario.loading import load_scenario
+from kubesim.controlplane.autoscaler.karpenter.budgets import allowed_disruptions
+from kubesim.facts import InstanceLaunched, PodBound
 from kubesim.sim.time import MINUTE
-
-SPEC = """\
-apiVersion: kubesim.dev/v1alpha1
-kind: Scenario
-metadata: {{name: karpenter}}
-spec:
-  duration: 60m
-  cloud: {{{cloud}}}
-  nodePools: [{{name: base, count: 0, machine: m5.large}}]
-  timeline: [{timeline}]
----
-apiVersion: karpenter.sh/v1
-kind: NodePool
-metadata: {{name: pool}}
-spec:
-  limits: {{{limits}}}
-  template:
-    spec:
-      requirements: [{requirements}]
-      {template}
-  disruption: {{{disruption}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web}}
-spec:
-  replicas: {replicas}
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web}}, annotations: {{{annotations}}}}}
-    spec:
-      {podspec}
-      containers: [{{name: web, image: web:v1, resources: {{requests: {{cpu: {cpu}}}}}}}]
-{more}
-"""
-ON_DEMAND = "{key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}"
-TO_1 = "{at: 5m, scale: {kind: Deployment, name: web, replicas: 1}}"
-TO_0 = "{at: 5m, scale: {kind: Deployment, name: web, replicas: 0}}"
-
-
-def live(folder: Path, **given: object) -> LiveRun:
-    """A run with what was given in place of the usual."""
-    usual: dict[str, object] = {
-        "cloud": "", "timeline": "", "limits": "", "requirements": ON_DEMAND, "template": "",
-        "disruption": "", "replicas": 4, "annotations": "", "podspec": "", "cpu": "900m",
-        "more": "",
-    }  # fmt: skip
-    (folder / "scenario.yaml").write_text(SPEC.format(**{**usual, **given}))
-    return LiveRun(load_scenario(folder))
-
-
-def launched(run: LiveRun) -> list[str]:
-    return [fact.machine for _, fact in run.simulation.sim.journal.of(InstanceLaunched)]
-
-
-def events(run: LiveRun, reason: str) -> list[str]:
-    recorded = (event for _, event in run.simulation.sim.journal.of(EventRecorded))
-    return [event.message for event in recorded if event.reason == reason]
-
-
-def nodes(run: LiveRun) -> list[Node]:
-    return list(run.simulation.store.values(Node))
+from tests.karpenter_harness import ON_DEMAND, TO_0, TO_1, events, launched, live, nodes
 
 
 def test_the_cheapest_machine_that_holds_the_batch_is_bought(tmp_path: Path) -> None:
@@ -83,7 +19,10 @@ def test_the_cheapest_machine_that_holds_the_batch_is_bought(tmp_path: Path) -> 
     assert all(pod["ready"] for pod in run.view.pods())
     claims = list(run.simulation.store.values(NodeClaim))
     assert [node.name for node in nodes(run)] == [claim.name for claim in claims]
-    assert {"Launched", "Initialized"} == {c.type for c in claims[0].status.conditions}
+    assert ["Launched", "Registered", "Initialized", "Ready"] == [
+        c.type for c in claims[0].status.conditions
+    ]
+    assert nodes(run)[0].metadata.labels["karpenter.sh/initialized"] == "true"
 
 
 def test_spot_is_bought_where_it_is_allowed(tmp_path: Path) -> None:
@@ -140,7 +79,7 @@ def test_an_empty_node_goes_after_consolidate_after(tmp_path: Path) -> None:
     run = live(tmp_path, timeline=TO_0, disruption="consolidateAfter: 2m")
     run.advance(7 * MINUTE)
     assert 1 == len(nodes(run))
-    run.advance(8 * MINUTE)
+    run.advance(9 * MINUTE)
     assert [] == nodes(run)
     assert ["Disrupting Node: Empty"] == events(run, "DisruptionTerminating")
 

@@ -4,5 +4,6 @@ Mirrors: kubernetes-sigs/karpenter.
 """
 
 from kubesim.controlplane.autoscaler.karpenter.karpenter import Karpenter
+from kubesim.controlplane.autoscaler.karpenter.options import Options
 
-__all__ = ["Karpenter"]
+__all__ = ["Karpenter", "Options"]

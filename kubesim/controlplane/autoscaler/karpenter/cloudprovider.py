@@ -46,6 +46,10 @@ class CloudProvider(Protocol):
         """End the instance of a node."""
         ...
 
+    def exists(self, name: str) -> bool:
+        """Whether the cloud still knows the instance of a node."""
+        ...
+
     def on_interruption(self, notify: Callable[[str], None]) -> None:
         """Be told of the nodes that the cloud wants back."""
         ...

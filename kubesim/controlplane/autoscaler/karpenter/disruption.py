@@ -6,21 +6,29 @@ replacement is bought and waited for, and then the nodes go.
 
 Mirrors: kubernetes-sigs/karpenter pkg/controllers/disruption (emptiness.go, drift.go,
 multinodeconsolidation.go, singlenodeconsolidation.go, consolidation.go, validation.go, queue.go).
-Departs: one command at a time; a node's disruption cost is the number of its pods; spot nodes are not
-replaced by spot nodes (the feature gate is off by default); budgets have no schedules.
+Departs: one command at a time; single nodes are not taken from the pools in turn.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from kubesim.api.corev1 import Node, Pod
 from kubesim.api.duration import parse_duration
 from kubesim.api.karpenterv1 import Budget, NodePool
 from kubesim.api.policyv1 import PodDisruptionBudget
+from kubesim.controlplane.autoscaler.karpenter.budgets import (
+    allowed_disruptions,
+    next_change_ns,
+)
+from kubesim.controlplane.autoscaler.karpenter.cloudprovider import Offering
 from kubesim.controlplane.autoscaler.karpenter.fleet import NEVER, Owned, OwnedNodes
-from kubesim.controlplane.autoscaler.karpenter.scheduling import NewNode
+from kubesim.controlplane.autoscaler.karpenter.options import Options
+from kubesim.controlplane.autoscaler.karpenter.scheduling import NewNode, satisfies_min_values
+from kubesim.controlplane.autoscaler.karpenter.termination import DO_NOT_DISRUPT
 from kubesim.controlplane.autoscaler.simulator.drainability import protects
 from kubesim.controlplane.client import Recorder
 from kubesim.sim import Sim, SimProcess
@@ -30,7 +38,8 @@ POLL_NS = 10 * SECOND
 VALIDATION_NS = 15 * SECOND
 REPLACEMENT_TIMEOUT_NS = 15 * MINUTE
 MAX_NODES_AT_ONCE = 100
-DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
+SPOT_TO_SPOT_TYPES = 15  # MinInstanceTypesForSpotToSpotConsolidation
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 Simulate = Callable[[frozenset[str]], tuple[bool, tuple[NewNode, ...]]]
 
@@ -60,6 +69,7 @@ class Disruptor:
         node: The Node of a name.
         budgets: The disruption budgets of pods.
         pools: The pools.
+        options: The settings.
         simulate: Whether everybody has a place without some nodes, and what new nodes it takes.
     """
 
@@ -73,13 +83,15 @@ class Disruptor:
         budgets: Callable[[], Sequence[PodDisruptionBudget]],
         pools: Callable[[], Sequence[NodePool]],
         simulate: Simulate,
+        options: Options,
     ) -> None:
         self._sim, self._recorder, self._nodes = sim, recorder, nodes
         self._node, self._budgets, self._pools = node, budgets, pools
-        self._simulate = simulate
+        self._simulate, self._options = simulate, options
         self._offset_ns = sim.rng("karpenter/disruption").uniform(0, POLL_NS)
         self._planned_ns: int | None = None
         self._busy = False
+        self._held = False
 
     def changed(self) -> None:
         """Something changed: look at the next point of the grid."""
@@ -104,6 +116,7 @@ class Disruptor:
             self._sim.process(self._carry_out(command))
             return
         waits = [self._settled_ns(o) for o in self._nodes.owned.values() if not o.ending]
+        waits += [self._budgets_change_ns()] if self._held else []
         later = [at_ns for at_ns in waits if at_ns is not None and at_ns > self._sim.now]
         if later:
             self._look_at(min(later))
@@ -115,7 +128,8 @@ class Disruptor:
             for owned in self._nodes.owned.values()
             if (within is None or owned.name in within) and self._may_go(owned)
         ]
-        candidates.sort(key=lambda owned: (len(self._nodes.pods_on(owned.name)), owned.name))
+        self._held = False
+        candidates.sort(key=lambda owned: (-self._savings_ratio(owned), owned.name))
         for method in (self._empty, self._drifted, self._multi, self._single):
             command = method(candidates)
             if command is not None:
@@ -130,8 +144,14 @@ class Disruptor:
 
     def _drifted(self, candidates: list[Owned]) -> Command | None:
         """A node that is no longer as its pool says."""
-        current = {pool.name: pool.spec.template for pool in self._pools()}
-        drifted = [o for o in candidates if current.get(o.pool.name) != o.pool.spec.template]
+        current = {pool.name: pool for pool in self._pools()}
+        drifted = [
+            owned
+            for owned in candidates
+            if owned.pool.name in current
+            and self._nodes.drift(owned, current[owned.pool.name]) is not None
+        ]
+        drifted.sort(key=lambda owned: owned.launched_ns)
         for owned in self._within_budgets(drifted, "Drifted"):
             placed, new = self._simulate(frozenset([owned.name]))
             if placed:
@@ -174,13 +194,43 @@ class Disruptor:
             return None
         if not new:
             return Command("Underutilized", names)
-        price = sum(owned.offering.price for owned in going)
-        all_spot = all(owned.offering.spot for owned in going)
-        cheaper = [o for o in new[0].options if o.price < price and not (all_spot and o.spot)]
-        if not cheaper:
+        cheaper = self._cheaper(going, new[0])
+        if not cheaper or not satisfies_min_values(new[0].pool, cheaper):
             return None
         new[0].options = cheaper
         return Command("Underutilized", names, new)
+
+    def _cheaper(self, going: Sequence[Owned], new: NewNode) -> list[Offering]:
+        """The offerings for which it is worth it to give up some nodes."""
+        price = sum(owned.offering.price for owned in going)
+        spot = [offering for offering in new.options if offering.spot]
+        if spot and all(owned.offering.spot for owned in going):
+            if not self._options.spot_to_spot_consolidation:
+                return []
+            cheaper = [offering for offering in spot if offering.price < price]
+            types = list(dict.fromkeys(offering.machine for offering in cheaper))
+            if len(going) == 1:
+                if len(types) < SPOT_TO_SPOT_TYPES:
+                    return []
+                cheaper = [o for o in cheaper if o.machine in types[:SPOT_TO_SPOT_TYPES]]
+        else:
+            cheaper = [offering for offering in new.options if offering.price < price]
+            if spot and len(spot) < len(new.options):
+                cheaper = [offering for offering in cheaper if offering.spot]
+        return cheaper if len(going) == 1 else _without_same_types(cheaper, going)
+
+    def _savings_ratio(self, owned: Owned) -> Fraction:
+        """What a node costs for what it takes to move its pods."""
+        pods = self._nodes.pods_on(owned.name)
+        cost = 1 + sum((max(eviction_cost(pod), Fraction(0)) for pod in pods), Fraction(0))
+        return Fraction(owned.offering.price) / cost
+
+    def _budgets_change_ns(self) -> int | None:
+        """When the passing of time alone changes what the pools' budgets allow."""
+        wall_ns = self._sim.wall_ns
+        budgets = [b for pool in self._pools() for b in pool.spec.disruption.budgets]
+        at_ns = next_change_ns(budgets, wall_ns)
+        return None if at_ns is None else at_ns - wall_ns + self._sim.now
 
     def _may_go(self, owned: Owned) -> bool:
         """Whether nothing about a node or its pods forbids it."""
@@ -220,10 +270,14 @@ class Disruptor:
                 members = [o for o in self._nodes.owned.values() if o.pool.name == name]
                 going = sum(member.ending for member in members)
                 budgets = one.pool.spec.disruption.budgets or (Budget(),)
-                allowed[name] = allowed_disruptions(budgets, reason, len(members)) - going
+                wall_ns = self._sim.wall_ns
+                most = allowed_disruptions(budgets, reason, len(members), wall_ns)
+                allowed[name] = most - going
             if allowed[name] > 0:
                 allowed[name] -= 1
                 chosen.append(one)
+            else:
+                self._held = True
         return chosen
 
     def _carry_out(self, found: Command) -> SimProcess[None]:
@@ -245,7 +299,9 @@ class Disruptor:
             return
         for one in owned:
             message = f"Disrupting Node: {command.reason}"
-            self._nodes.end(one.name, message=message, reason="DisruptionTerminating")
+            self._nodes.end(
+                one.name, message=message, reason="DisruptionTerminating", why=command.reason
+            )
         self._finish()
 
     def _replace(self, command: Command) -> SimProcess[bool]:
@@ -268,13 +324,18 @@ class Disruptor:
         self.changed()
 
 
-def allowed_disruptions(budgets: Iterable[Budget], reason: str, nodes: int) -> int:
-    """How many of a pool's nodes may be on their way out: the least that a budget allows."""
-    limits = [
-        -(-int(budget.nodes.removesuffix("%")) * nodes // 100)
-        if budget.nodes.endswith("%")
-        else int(budget.nodes)
-        for budget in budgets
-        if not budget.reasons or reason in budget.reasons
-    ]
-    return min(limits, default=nodes)
+def _without_same_types(options: Iterable[Offering], going: Iterable[Owned]) -> list[Offering]:
+    """Only what is cheaper than the cheapest node that goes of a type that would come again."""
+    options = list(options)
+    coming = {offering.machine for offering in options}
+    prices = [o.offering.price for o in going if o.offering.machine in coming]
+    most = min(prices, default=None)
+    return options if most is None else [o for o in options if o.price < most]
+
+
+def eviction_cost(pod: Pod) -> Fraction:
+    """What it takes to evict a pod: one, more or less by its deletion cost and its priority."""
+    cost = Fraction(1) + Fraction(pod.spec.priority or 0, 1 << 25)
+    with contextlib.suppress(ValueError):
+        cost += Fraction(int(pod.metadata.annotations.get(DELETION_COST, "0")), 1 << 27)
+    return min(max(cost, Fraction(-10)), Fraction(10))

@@ -21,13 +21,15 @@ from kubesim.api.podutil import get_pod_condition
 from kubesim.api.policyv1 import PodDisruptionBudget
 from kubesim.controlplane.autoscaler.karpenter.cloudprovider import CloudProvider
 from kubesim.controlplane.autoscaler.karpenter.disruption import Disruptor
-from kubesim.controlplane.autoscaler.karpenter.fleet import DISRUPTED, OwnedNodes, of_daemon_set
+from kubesim.controlplane.autoscaler.karpenter.fleet import OwnedNodes, of_daemon_set
+from kubesim.controlplane.autoscaler.karpenter.options import Options
 from kubesim.controlplane.autoscaler.karpenter.scheduling import (
     Market,
     NewNode,
     market,
     schedule,
 )
+from kubesim.controlplane.autoscaler.karpenter.termination import DISRUPTED
 from kubesim.controlplane.autoscaler.simulator import ClusterSnapshot, daemon_pods
 from kubesim.controlplane.client import Client, Recorder
 from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
@@ -37,8 +39,6 @@ from kubesim.sim import Sim
 from kubesim.sim.time import SECOND
 
 COMPONENT = "karpenter"
-BATCH_IDLE_NS = SECOND  # --batch-idle-duration
-BATCH_MAX_NS = 10 * SECOND  # --batch-max-duration
 RETRY_NS = 10 * SECOND
 
 
@@ -49,6 +49,7 @@ class Karpenter:
         sim: The run.
         client: The connection to the API server.
         cloud: The cloud.
+        options: The settings.
         scheduler: The scheduler's configuration: its plugins decide what fits.
         registry: The plugins that it can name.
     """
@@ -59,10 +60,11 @@ class Karpenter:
         *,
         client: Client,
         cloud: CloudProvider,
+        options: Options,
         scheduler: KubeSchedulerConfiguration,
         registry: Mapping[str, PluginFactory],
     ) -> None:
-        self._sim, self._cloud = sim, cloud
+        self._sim, self._cloud, self._options = sim, cloud, options
         self._recorder = Recorder(sim, component=COMPONENT)
         self._snapshot = ClusterSnapshot(
             config=scheduler,
@@ -86,6 +88,7 @@ class Karpenter:
             budgets=client.informer(PodDisruptionBudget).values,
             pools=self._pools.values,
             simulate=self._simulate,
+            options=options,
         )
         self._pods.add_handler(self._pod_changed)
         self._nodes.add_handler(self._node_changed)
@@ -97,7 +100,12 @@ class Karpenter:
         if any(is_provisionable(pod) for pod in self._pods.values()):
             self._trigger()
 
-    def _pool_changed(self, _old: NodePool | None, new: NodePool | None) -> None:
+    def _pool_changed(self, old: NodePool | None, new: NodePool | None) -> None:
+        if new is None and old is not None:
+            for owned in list(self.nodes.owned.values()):
+                if owned.pool.name == old.name:
+                    message = f"Disrupting Node: NodePool {old.name} is gone"
+                    self.nodes.end(owned.name, message=message, reason="DisruptionTerminating")
         if new is not None:
             for owned in self.nodes.owned.values():
                 if owned.pool.name == new.name:
@@ -140,7 +148,11 @@ class Karpenter:
         now_ns = self._sim.now
         if self._batch_began_ns is None:
             self._batch_began_ns = now_ns
-        self._fire_ns = min(now_ns + BATCH_IDLE_NS, self._batch_began_ns + BATCH_MAX_NS)
+        options = self._options
+        self._fire_ns = min(
+            now_ns + options.batch_idle_duration,
+            self._batch_began_ns + options.batch_max_duration,
+        )
         self._sim.call_in(self._fire_ns - now_ns, self._fire, self._fire_ns)
 
     def _fire(self, due_ns: int) -> None:

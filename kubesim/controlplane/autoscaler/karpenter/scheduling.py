@@ -17,11 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubesim.api.appsv1 import DaemonSet
-from kubesim.api.corev1 import Node, NodeSelectorRequirement, NodeSelectorTerm, NodeSpec, Pod
+from kubesim.api.corev1 import Node, NodeSpec, Pod
 from kubesim.api.karpenterv1 import NodePool
-from kubesim.api.labels import node_selector_term_matches
 from kubesim.api.podutil import pod_requests
 from kubesim.controlplane.autoscaler.karpenter.cloudprovider import Offering
+from kubesim.controlplane.autoscaler.karpenter.drift import suits
 from kubesim.controlplane.autoscaler.simulator import ClusterSnapshot, daemon_pods
 
 POOL_LABEL = "karpenter.sh/nodepool"
@@ -93,20 +93,10 @@ def market(
             for name, limit in pool.spec.limits.items()
         }
     suiting = {
-        pool.name: [o for o in offerings if _suits(pool, dressed(pool, o, "any"))]
+        pool.name: [o for o in offerings if suits(pool, dressed(pool, o, "any"))]
         for pool in ordered
     }
     return Market(pools=ordered, offerings=suiting, room=room)
-
-
-def _suits(pool: NodePool, node: Node) -> bool:
-    requirements = tuple(
-        NodeSelectorRequirement(key=r.key, operator=r.operator, values=r.values)
-        for r in pool.spec.template.spec.requirements
-    )
-    if not requirements:
-        return True
-    return node_selector_term_matches(NodeSelectorTerm(match_expressions=requirements), node)
 
 
 def dressed(pool: NodePool, offering: Offering, name: str) -> Node:
@@ -197,13 +187,25 @@ def _added(
 ) -> bool:
     """Add a pod to a new node, if some offering would hold it with the others."""
     left = list(_holding(snapshot, node, pod, daemon_sets))
-    if not left:
+    if not left or not satisfies_min_values(node.pool, left):
         return False
     node.options = left
     node.pods.append(pod)
     snapshot.remove_node(node.name)
     template = dressed(node.pool, left[0], node.name)
     snapshot.add_node(template, [*daemon_pods(daemon_sets, template), *node.pods])
+    return True
+
+
+def satisfies_min_values(pool: NodePool, offerings: Iterable[Offering]) -> bool:
+    """Whether offerings are as various as a pool's requirements want them (``minValues``)."""
+    offerings = tuple(offerings)
+    for requirement in pool.spec.template.spec.requirements:
+        if requirement.min_values is not None:
+            labels = (offering.node.metadata.labels for offering in offerings)
+            values = {own[requirement.key] for own in labels if requirement.key in own}
+            if len(values) < requirement.min_values:
+                return False
     return True
 
 
