@@ -70,6 +70,7 @@ from kubesim.world.traffic import TrafficConfig
 
 SCENARIO_FILE = "scenario.yaml"
 DEFAULT_MANIFESTS = "manifests"
+CONNECTABLE = frozenset({"*", "http", "https", "tcp"})
 TEMPLATED = (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job)
 
 
@@ -409,14 +410,24 @@ class _Loader:
         spin = {m.obj.spec.image for m in applied if isinstance(m.obj, SpinApp)}
         for image in images:
             if image.name in modelled:
-                notes = image.program.notes if isinstance(image.program, WasmProgram) else ()
-                yield from (f'image "{image.name}": {note}' for note in notes)
-            if image.name in modelled or known_model(image.name) is not None:
+                if isinstance(image.program, WasmProgram):
+                    yield from _of_module(image.name, image.program)
+                continue
+            if known_model(image.name) is not None:
                 continue
             instead = "the preset's default program runs in it"
             if image.name in spin:
                 instead = "a Wasm shim finds no module in it"
             yield f'image "{image.name}" has no model: {instead}'
+
+
+def _of_module(image: str, program: WasmProgram) -> Iterable[str]:
+    """What a Wasm image asks for and does not get."""
+    yield from (f'image "{image}": {note}' for note in program.notes)
+    for host in program.hosts:
+        scheme, found, _ = host.partition("://")
+        if found and "{{" not in scheme and scheme.lower() not in CONNECTABLE:
+            yield f'image "{image}" may call {host}, and only HTTP and TCP are simulated'
 
 
 def _objects(count: int) -> str:

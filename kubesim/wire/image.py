@@ -318,11 +318,17 @@ class WasmProgram:
     notes: tuple[str, ...] = ()
 
     @property
-    def calls_out(self) -> bool:
-        """Whether anything in it may call others."""
+    def hosts(self) -> tuple[str, ...]:
+        """Whom anything in it may call."""
         components = self.app.components if self.app is not None else ()
         grants = (self.grants, *(component.grants for component in components))
-        return any(granted.allowed_outbound_hosts for granted in grants)
+        listed = (host for granted in grants for host in granted.allowed_outbound_hosts)
+        return tuple(dict.fromkeys(listed))
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether anything in it may call others."""
+        return bool(self.hosts)
 
 
 Program = LinuxProgram | WasmProgram

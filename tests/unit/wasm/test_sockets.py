@@ -189,6 +189,17 @@ spec: {{selector: {{app: db}}, ports: [{{port: 80}}]}}
 """
 
 
+def test_what_cannot_be_connected_to_is_said(tmp_path):
+    """A grant for something else than HTTP and TCP stands among what is not simulated."""
+    file = tmp_path / "scenario.yaml"
+    text = SCENARIO.format(module=MODULE).replace('"tcp://db:80"', '"tcp://db:80", "udp://db:53"')
+    file.write_text(text)
+
+    assert (
+        'image "dials:v1" may call udp://db:53, and only HTTP and TCP are simulated',
+    ) == Scenario.load(file).unsimulated
+
+
 def test_a_service_is_reached_over_a_socket_in_a_cluster(tmp_path):
     """Every request of the users makes one to the Service behind, through its ClusterIP."""
     file = tmp_path / "scenario.yaml"
