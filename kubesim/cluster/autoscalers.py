@@ -85,7 +85,7 @@ class Autoscalers:
             metrics=self.metrics.client,
             config=config.horizontal_pod_autoscaler,
             ticks=ticks,
-            metrics_version=lambda: self.metrics.server.version,
+            steady=self.metrics.steady,
         )
         self.vertical = (
             None

@@ -26,7 +26,7 @@ from kubesim.controlplane.autoscaling.keda.httpaddon.counting import BY_OBJECT, 
 from kubesim.controlplane.autoscaling.keda.sources import HttpScaler
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.client.scale import scalable_kind, scale_of
-from kubesim.controlplane.metrics import ExternalMetricsAPI
+from kubesim.controlplane.metrics import SteadyMetrics
 from kubesim.sim import Sim, Ticks
 from kubesim.world.broker import Broker
 from kubesim.world.traffic import Meters
@@ -58,7 +58,7 @@ class Keda:
         meters: Meters,
         broker: Broker,
         ticks: Ticks,
-        others: ExternalMetricsAPI,
+        others: SteadyMetrics,
     ) -> None:
         self._sim = sim
         self._client = client

@@ -12,10 +12,10 @@ from kubesim.cluster.node import NodeAssembly
 from kubesim.controlplane.client import Client
 from kubesim.controlplane.metrics import (
     ContainerReading,
-    ExternalMetricsAPI,
     MetricsServer,
     RequestMetricsAdapter,
     RESTMetricsClient,
+    SteadyMetrics,
 )
 from kubesim.node.cri.messages import ContainerState
 from kubesim.sim import Sim, Ticks
@@ -88,7 +88,7 @@ class MetricsPipeline:
             self.server.want("the beginning")
         self.adapter = RequestMetricsAdapter(sim, client=client("metrics-adapter"), meters=meters)
 
-        self._external: ExternalMetricsAPI = self.adapter
+        self._external: SteadyMetrics = self.adapter
 
     @property
     def client(self) -> RESTMetricsClient:
@@ -97,7 +97,24 @@ class MetricsPipeline:
             resource=self.server, custom=self.adapter, external=self._external
         )
 
-    def answer_with(self, external: ExternalMetricsAPI) -> None:
+    def steady(self, hpa: HorizontalPodAutoscaler) -> object | None:
+        """What an autoscaler's metrics say, equal while they do; ``None`` if time may change it."""
+        said: list[object] = []
+        for metric in hpa.spec.metrics:
+            external = metric.external
+            if metric.type in RESOURCE_METRICS:
+                said.append(self.server.version)
+            elif external is not None:
+                identity = external.metric
+                found = self._external.steady(hpa.namespace, identity.name, identity.selector)
+                if found is None:
+                    return None
+                said.append(found)
+            else:
+                return None
+        return tuple(said)
+
+    def answer_with(self, external: SteadyMetrics) -> None:
         """Let somebody else answer for external metrics."""
         self._external = external
 

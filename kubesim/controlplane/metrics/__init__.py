@@ -19,6 +19,7 @@ from kubesim.controlplane.metrics.client import (
     PodMetricsInfo,
     ResourceMetricsAPI,
     RESTMetricsClient,
+    SteadyMetrics,
 )
 from kubesim.controlplane.metrics.server import ContainerReading, KubeletStats, MetricsServer
 
@@ -38,4 +39,5 @@ __all__ = [
     "RESTMetricsClient",
     "RequestMetricsAdapter",
     "ResourceMetricsAPI",
+    "SteadyMetrics",
 ]

@@ -26,6 +26,7 @@ from kubesim.sim.time import SECOND
 
 RATE_WINDOW_NS = 60 * SECOND
 SERVICE_LABEL = "service"
+RATE = "http_requests_per_second"
 BY_NAMESPACE = "namespace"
 
 
@@ -58,7 +59,7 @@ class RequestMeters(Protocol):
 
 
 METRICS: dict[str, Callable[[RequestMeter], float]] = {
-    "http_requests_per_second": lambda meter: meter.rps(window_ns=RATE_WINDOW_NS),
+    RATE: lambda meter: meter.rps(window_ns=RATE_WINDOW_NS),
     "http_requests_in_flight": lambda meter: meter.in_flight(),
     "http_requests_queue_length": lambda meter: meter.queue_length(),
 }
@@ -130,6 +131,17 @@ class RequestMetricsAdapter:
             if labels is None
             or label_selector_matches(labels, FrozenMap({SERVICE_LABEL: service.name}))
         ]
+
+    def steady(self, namespace: str, metric: str, labels: LabelSelector | None) -> object | None:
+        """See ``SteadyMetrics``: a rate is when there is none any more."""
+        try:
+            values = [
+                (item.name, item.value_milli) for item in self.series(namespace, metric, labels)
+            ]
+        except MetricsError:
+            return None
+        moves = metric == RATE and any(milli for _, milli in values)
+        return None if moves else tuple(values)
 
     def _value(self, value: float, name: str) -> MetricValue:
         return MetricValue(

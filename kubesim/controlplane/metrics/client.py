@@ -118,6 +118,14 @@ class ExternalMetricsAPI(Protocol):
         ...
 
 
+class SteadyMetrics(ExternalMetricsAPI, Protocol):
+    """An external metrics API that knows whether time alone changes what it says."""
+
+    def steady(self, namespace: str, metric: str, labels: LabelSelector | None) -> object | None:
+        """Equal while it says the same; ``None`` when that may change though nothing happens."""
+        ...
+
+
 class MetricsClient(Protocol):
     """What the autoscaler sees of all three. Every call raises ``MetricsError``."""
 

@@ -51,7 +51,7 @@ def scaled_cluster(replicas: int, spec: dict[str, Any]) -> tuple[Cluster, Load]:
     PlayedKubelet(cluster)
     HorizontalController(
         cluster.sim, client=cluster.client("hpa"), metrics=load, config=HPAConfig(),
-        ticks=Ticks(cluster.sim), metrics_version=lambda: 0,
+        ticks=Ticks(cluster.sim), steady=lambda _: None,
     )  # fmt: skip
     template = {
         "metadata": {"labels": {"app": "web"}},

@@ -165,9 +165,10 @@ JOB = {"template": {"spec": {"containers": [{"name": "c", "image": "worker:v1"}]
     mode=st.sampled_from(["QueueLength", "MessageRate"]),
     cron=st.booleans(),
     outage=st.booleans(),
+    minimum=st.integers(0, 1),
     seed=st.integers(1, 3),
 )
-def test_nobody_can_tell_of_keda(load, orders, mode, cron, outage, seed):
+def test_nobody_can_tell_of_keda(load, orders, mode, cron, outage, minimum, seed):
     """The same of scale loops: queues that fill now and then, a cron window, a broker that fails."""
     worker = {
         "name": "worker:v1",
@@ -183,6 +184,7 @@ def test_nobody_can_tell_of_keda(load, orders, mode, cron, outage, seed):
                    triggers=[rabbit("orders", mode=mode)],
                    fallback={"failureThreshold": 2, "replicas": 2}),
             scaled("ScaledObject", "web", scaleTargetRef={"name": "web"}, cooldownPeriod=60,
+                   minReplicaCount=minimum,
                    triggers=[CRON if cron else rabbit("films")]),
             scaled("ScaledJob", "films", jobTargetRef=JOB, triggers=[rabbit("films")],
                    successfulJobsHistoryLimit=1),

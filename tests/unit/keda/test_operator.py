@@ -96,6 +96,9 @@ class NoMetrics:
     def series(self, namespace: str, metric: str, labels: Any) -> list[Any]:
         raise MetricsError("nobody else")
 
+    def steady(self, namespace: str, metric: str, labels: Any) -> None:
+        return None
+
 
 RABBIT = {"type": "rabbitmq", "metadata": {"host": "http://r/", "queueName": "orders",
                                            "mode": "QueueLength", "value": "5"}}  # fmt: skip

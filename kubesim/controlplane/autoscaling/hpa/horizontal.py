@@ -44,7 +44,7 @@ class _Rest:
     """
 
     calm: Calm
-    state: tuple[int, int]
+    state: tuple[int, object | None]
     instants_ns: deque[int] = field(default_factory=lambda: deque(maxlen=LONGEST_LOG))
 
 
@@ -91,7 +91,8 @@ class HorizontalController(Controller):
         metrics: The metrics APIs.
         config: Its settings.
         ticks: Where its looks are planned.
-        metrics_version: Grows whenever pods may use more or less than before.
+        steady: What an autoscaler's metrics say, as something that is equal while they say the same;
+            ``None`` where time alone may change it.
     """
 
     def __init__(
@@ -102,12 +103,12 @@ class HorizontalController(Controller):
         metrics: MetricsClient,
         config: HPAConfig,
         ticks: Ticks,
-        metrics_version: Callable[[], int],
+        steady: Callable[[HorizontalPodAutoscaler], object | None],
     ) -> None:
         super().__init__(sim, workers=config.concurrent_syncs)
         self._ticks = ticks
         self._client = client
-        self._metrics_version = metrics_version
+        self._steady = steady
         self._due_ns: dict[str, int] = {}
         self._resting: dict[str, _Rest] = {}
         self._wakings = 0
@@ -133,10 +134,13 @@ class HorizontalController(Controller):
         if hpa is None:
             self._reconciler.forget(key)
             return
-        state, wakings = self._state(), self._wakings
+        state, wakings = self._state(hpa), self._wakings
         done = yield from self._reconciler.reconcile(hpa)
-        if done.calm is not None and (state, wakings) == (self._state(), self._wakings):
-            self._resting[key] = _Rest(done.calm, state)
+        if done.calm is not None:
+            measured = done.calm.replicas is not None
+            before, now = (state, wakings), (self._state(hpa), self._wakings)
+            if before == now and not (measured and state[1] is None):
+                self._resting[key] = _Rest(done.calm, state)
         self._add_after(key)
 
     def look(self, key: str) -> None:
@@ -147,8 +151,12 @@ class HorizontalController(Controller):
 
     def pass_over(self, key: str, at_ns: int, before_ns: int) -> int | None:
         """Whether a look would change nothing; see ``Tick.skip``."""
-        rest = self._resting.get(key)
-        if rest is None or rest.state != self._state() or self._due_ns.get(key) != at_ns:
+        rest, hpa = self._resting.get(key), self._hpas.get(key)
+        if rest is None or hpa is None or self._due_ns.get(key) != at_ns:
+            return None
+        if rest.state[0] != self._client.server_revision:
+            return None
+        if rest.calm.replicas is not None and rest.state[1] != self._steady(hpa):
             return None
         others = (due_ns for other, due_ns in self._due_ns.items() if other != key)
         before_ns = min(before_ns, min(others, default=before_ns))
@@ -160,9 +168,9 @@ class HorizontalController(Controller):
         self._due_ns[key] = end_ns + self._period_ns
         return self._due_ns[key]
 
-    def _state(self) -> tuple[int, int]:
+    def _state(self, hpa: HorizontalPodAutoscaler) -> tuple[int, object | None]:
         """What looks depend on, beside what this controller hears of itself."""
-        return self._client.server_revision, self._metrics_version()
+        return self._client.server_revision, self._steady(hpa)
 
     def _wake(self, key: str) -> None:
         """It is looked at again: let it remember what was passed over."""

@@ -59,7 +59,6 @@ from kubesim.controlplane.metrics.client import MetricsClient
 from kubesim.sim import SimProcess
 from kubesim.sim.time import MILLISECOND, SECOND
 
-RESOURCE_METRICS = ("Resource", "ContainerResource")
 LONGEST_LOG = 2000
 RETRY_ATTEMPTS = 5  # retry.DefaultRetry
 RETRY_PAUSE_NS = 10 * MILLISECOND
@@ -404,8 +403,6 @@ class Reconciler:
             return None
         if not plan.measured:
             return Calm(requests=1, replicas=None)
-        if any(metric.type not in RESOURCE_METRICS for metric in hpa.spec.metrics):
-            return None  # rates and queues have windows of their own
         since_ns = self._now() - self._longest_window_ns(hpa)
         log = history.recommendations or ()
         said = {item.replicas for item in log if item.at_ns >= since_ns}

@@ -16,9 +16,9 @@ from kubesim.api.kedav1alpha1 import ScaledObject
 from kubesim.api.metav1 import LabelSelector
 from kubesim.controlplane.autoscaling.keda.hpaobject import OWNER_LABEL
 from kubesim.controlplane.autoscaling.keda.scalehandler import ScaleHandler
-from kubesim.controlplane.autoscaling.keda.scaler import ScalerError
+from kubesim.controlplane.autoscaling.keda.scaler import FOREVER_NS, ScalerError
 from kubesim.controlplane.client import Client
-from kubesim.controlplane.metrics.client import ExternalMetricsAPI, MetricsError, MetricValue
+from kubesim.controlplane.metrics.client import MetricsError, MetricValue, SteadyMetrics
 from kubesim.sim.time import MILLISECOND
 
 
@@ -31,12 +31,22 @@ class KedaMetrics:
         others: Who has the other metrics.
     """
 
-    def __init__(
-        self, *, client: Client, handler: ScaleHandler, others: ExternalMetricsAPI
-    ) -> None:
+    def __init__(self, *, client: Client, handler: ScaleHandler, others: SteadyMetrics) -> None:
         self._scaled = client.informer(ScaledObject)
         self._handler = handler
         self._others = others
+
+    def steady(self, namespace: str, metric: str, labels: LabelSelector | None) -> object | None:
+        """See ``SteadyMetrics``."""
+        owner = labels.match_labels.get(OWNER_LABEL) if labels is not None else None
+        if owner is None:
+            return self._others.steady(namespace, metric, labels)
+        scaled = self._scaled.get(f"{namespace}/{owner}")
+        try:
+            outlook = self._handler.outlook(scaled) if scaled is not None else None
+        except ScalerError:
+            return None
+        return outlook[0] if outlook is not None and outlook[1] >= FOREVER_NS else None
 
     def series(
         self, namespace: str, metric: str, labels: LabelSelector | None

@@ -293,9 +293,17 @@ class ScaledObjectController(Controller):
         )
         if step.replicas is not None and step.replicas != current:
             wanted = scale.replace(spec=scale.spec.replace(replicas=step.replicas))
-            yield from self._scales.update(scaled.namespace, reference, wanted)
             where = f"{target_kind(scaled)} {scaled.namespace}/{reference.name}"
             change = f"{where} from {current} to {step.replicas}"
+            try:
+                yield from self._scales.update(scaled.namespace, reference, wanted)
+            except StatusError:
+                verb = "scale" if step.active_now else "deactivate"
+                reason = "Activation" if step.active_now else "Deactivation"
+                text = f"Failed to {verb} {change}"
+                self._recorder.warning(scaled, f"KEDAScaleTarget{reason}Failed", text)
+                yield from self._write(scaled, self._looked(scaled, state, step.conditions, False))
+                return None
             if step.active_now:
                 why = f"triggered by {';'.join(state.active_metrics)}"
                 if not state.active:
