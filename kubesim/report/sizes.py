@@ -53,14 +53,14 @@ def sizes_note(run: Run) -> Text:
 
 
 def _range(row: Mapping[str, Any]) -> str:
-    """``76-705m 250-1944Mi``; an upper bound that only says how little is known is left out."""
+    """``76-705m 250-1944Mi``; ``25m+`` where an upper bound only says how little is known."""
     parts = []
     for name, unit, size in (("cpu_m", "m", 1), ("memory", "Mi", 1 << 20)):
         low, high = row[f"lower_{name}"], row[f"upper_{name}"]
         if low is None or high is None:
             continue
-        most = "" if high >= FAR * size else str(high // size)
-        parts.append(f"{low // size}-{most}{unit}")
+        most = f"{unit}+" if high >= FAR * size else f"-{high // size}{unit}"
+        parts.append(f"{low // size}{most}")
     return " ".join(parts) or "-"
 
 

@@ -116,6 +116,7 @@ class Recommender:
         self._planned = False
         self._asleep = True
         self._running = False
+        self._woken = False
         self._last_tick_ns = 0
         self._collected_ns = 0
         self._vpas.add_handler(self._vpa_changed)
@@ -179,6 +180,7 @@ class Recommender:
 
     def _wake(self) -> None:
         """Something happened: the next grid point is looked at."""
+        self._woken = True
         if self._asleep:
             self._catch_up()
             self._asleep = False
@@ -203,7 +205,7 @@ class Recommender:
     def _tick(self, plan: int) -> None:
         if plan != self._plan or self._running:
             return
-        self._planned, self._running = False, True
+        self._planned, self._running, self._woken = False, True, False
         self._sim.process(self._run_once())
 
     def _run_once(self) -> SimProcess[None]:
@@ -223,19 +225,18 @@ class Recommender:
             self._collected_ns = now_ns
             self._state.collect(now_ns)
         self._running = False
-        self._go_on(quiet=quiet and not self._ooms)
+        self._go_on(quiet=quiet and not self._woken)
 
     def _go_on(self, *, quiet: bool) -> None:
-        if not self._state.pods:
+        if not self._state.pods and not self._woken:
             self._sleep()
         elif quiet and not self._activity.busy:
             self._sleep()
             self._activity.watch(self._disturbed)
             self._plan_in(self._look_ahead())
+        elif self._asleep:
+            self._wake()
         else:
-            if self._asleep:
-                self._wake()
-                return
             self._plan_in(1)
 
     def _sleep(self) -> None:

@@ -84,6 +84,7 @@ class Updater:
         self._again = False
         self._vpas.add_handler(lambda _old, _new: self._look_in(0))
         self._pods.add_handler(self._pod_changed)
+        self._ranges.add_handler(lambda _old, _new: self._look_in(0))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         changed = new or old
