@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from kubesim.report.nodes import timeline_table
 from kubesim.report.sizes import sizes_note, sizes_table
 from kubesim.report.tables import mib as _mib
 from kubesim.report.tables import table as _table
@@ -42,6 +43,9 @@ def render(run: Run) -> RenderableType:
         parts += _section("Memory at its peak, by component", memory_table(run))
     if any(row["cost_nano_usd"] for row in run.cost):
         parts += _section("Cost", cost_table(run), _cost_note(run))
+    timeline = timeline_table(run)
+    if timeline is not None:
+        parts += _section("Nodes over time", timeline)
     parts += _section("Pods", pods_table(run), reasons(run))
     parts += _section("How a pod starts, phase by phase", startup_table(run), _startup_note(run))
     if len(run.services):
