@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import Cluster, PlayedKubelet
+from harness import Cluster, PlayedKubelet, pod
 
 from kubesim.api.appsv1 import StatefulSet
 from kubesim.api.corev1 import PersistentVolumeClaim, Pod
@@ -208,3 +208,45 @@ def test_minimum_ready_seconds_hold_the_next_one_back(policy: str) -> None:
     watched.cluster.run(60)
     assert ["db-0", "db-1"] == watched.names()
     assert 2 == watched.get().status.available_replicas
+
+
+def test_pods_that_are_nobodys_are_adopted() -> None:
+    """By name and labels; one with the name and other labels stays as it is, and in the way."""
+    watched = Watched()
+    watched.cluster.api.create(pod("db-1", labels={"app": "db"}))
+    watched.cluster.api.create(pod("db-2", labels={"app": "other"}))
+    watched.cluster.api.create(stateful_set(replicas=2, podManagementPolicy="Parallel"))
+    watched.cluster.run(5)
+    one, two = (watched.cluster.pod(name) for name in ("db-1", "db-2"))
+
+    assert ["db"] == [owner.name for owner in one.metadata.owner_references]
+    assert () == two.metadata.owner_references
+    assert 2 == watched.get().status.replicas
+
+
+def test_a_set_that_was_deleted_without_its_pods_finds_them_again() -> None:
+    """Orphaned with --cascade=orphan, the pods and the revision belong to the new set of that name."""
+    watched = Watched()
+    watched.cluster.api.create(stateful_set(replicas=2))
+    watched.cluster.run(5)
+    before = {p.name: p.uid for p in watched.cluster.pods()}
+    watched.cluster.api.delete(StatefulSet, "default/db", propagation_policy="Orphan")
+    watched.cluster.run(2)
+    assert [()] * 2 == [p.metadata.owner_references for p in watched.cluster.pods()]
+    new = watched.cluster.api.create(stateful_set(replicas=2))
+    watched.cluster.run(5)
+
+    assert before == {p.name: p.uid for p in watched.cluster.pods()}
+    owners = {o.uid for p in watched.cluster.pods() for o in p.metadata.owner_references}
+    assert {new.uid} == owners
+
+
+def test_claims_are_told_of() -> None:
+    """An Event for each claim that is made, with its pod."""
+    watched = Watched()
+    watched.cluster.api.create(stateful_set(replicas=1, volumeClaimTemplates=[CLAIM]))
+    watched.cluster.run(3)
+
+    assert "Create Claim data-db-0 Pod db-0 in StatefulSet db success" in watched.cluster.events(
+        "SuccessfulCreate"
+    )

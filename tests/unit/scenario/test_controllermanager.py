@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from kubesim.cluster.plugins import SchedulerSetup
+from kubesim.controlplane.scheduler.config import KubeSchedulerConfiguration
 from kubesim.errors import InputError
 from kubesim.facts import StartupPhaseEnded
 from kubesim.scenario import LiveRun, Scenario
-from kubesim.sim.time import SECOND
+from kubesim.sim.time import HOUR, SECOND
 
 SCENARIO = """
 apiVersion: kubesim.dev/v1alpha1
@@ -91,3 +93,58 @@ def test_a_flag_that_is_misspelt_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="concurrent-replicaset-syncs"):
         Scenario.load(path)
+
+
+IDLE = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: p}
+spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: q}
+spec: {hard: {pods: "100"}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: monthly}
+spec:
+  schedule: "0 0 1 * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: c, image: "r.example/a:v1"}]
+"""
+
+
+def test_a_month_in_which_nothing_happens_has_no_events(tmp_path: Path) -> None:
+    """Once all pods are up no component does anything until there is something to do."""
+    path = tmp_path / "scenario.yaml"
+    text = SCENARIO.format(flags="").replace("duration: 40s", "duration: 720h")
+    path.write_text(text.replace("replicas: 500", "replicas: 3") + IDLE)
+    live = LiveRun(Scenario.load(path))
+    live.advance(24 * HOUR)
+    before = live.simulation.sim.events_processed
+    live.advance(23 * 24 * HOUR)
+
+    assert before == live.simulation.sim.events_processed
+
+
+def test_the_schedulers_client_has_the_limits_of_its_configuration() -> None:
+    """clientConnection.qps and burst; what is left out is 50 and 100, below 0 is no limit."""
+    assert (50.0, 100) == SchedulerSetup().limits
+    for connection, limits in (
+        ({"qps": 10, "burst": 20}, (10.0, 20)),
+        ({"qps": -1}, (0.0, 100)),
+    ):
+        config = KubeSchedulerConfiguration.model_validate({"clientConnection": connection})
+        assert limits == SchedulerSetup(config=config).limits
