@@ -8,12 +8,13 @@ from rich.table import Table as RichTable
 
 
 def table(*headers: str) -> RichTable:
-    """A plain table; a header that begins with ``>`` is aligned to the right."""
+    """A plain table; ``>`` before a header aligns it to the right, ``~`` lets its cells wrap."""
     made = RichTable(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
     for header in headers:
         right = header.startswith(">")
         options: dict[str, Any] = {"justify": "right" if right else "left"}
-        made.add_column(header.removeprefix(">"), no_wrap=bool(header), **options)
+        keep = bool(header) and not header.startswith("~")
+        made.add_column(header.lstrip(">~"), no_wrap=keep, **options)
     return made
 
 

@@ -272,7 +272,7 @@ def queues_table(run: Run) -> RichTable:
 def traffic_table(run: Run) -> RichTable:
     """One row a source of requests: every one of them is in exactly one of the first columns."""
     table = _table(
-        "TRAFFIC", ">SENT", ">COMPLETED", ">FAILED", ">IN FLIGHT", ">RPS", ">p50", ">p90", ">p99",
+        "~TRAFFIC", ">SENT", ">COMPLETED", ">FAILED", ">IN FLIGHT", ">RPS", ">p50", ">p90", ">p99",
         ">RETRIES", ">TIMEOUTS", ">SLO",
     )  # fmt: skip
     for row in run.traffic:
@@ -419,11 +419,11 @@ def _transcript(run: Run) -> Iterable[RenderableType]:
 
 
 def _phases(run: Run, *, wasm: bool) -> dict[str, list[int]]:
-    """Durations by phase of the pods that have (or have no) RuntimeClass for Wasm."""
+    """Durations by phase of the pods that were started, and loaded a Wasm module (or did not)."""
     found: dict[str, list[int]] = {}
     for pod in run.pods:
         is_wasm = "module" in pod["startup"]
-        if is_wasm is wasm:
+        if is_wasm is wasm and "start" in pod["startup"]:
             for phase, took_ns in pod["startup"].items():
                 found.setdefault(phase, []).append(took_ns)
     return found
