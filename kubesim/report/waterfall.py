@@ -2,7 +2,8 @@
 
 Pure functions of ``telemetry.waterfall``. The trace is in the Chrome trace event format, which
 https://ui.perfetto.dev and ``chrome://tracing`` open: a process a node, a thread a pod, what was
-waited for in its own colour.
+waited for in its own colour. Slices of one thread have to nest, so what overlaps without being a
+part of the other, as two downloads do, is on a further thread of the pod.
 """
 
 from __future__ import annotations
@@ -133,6 +134,8 @@ def _drawn(bar: Bar, fall: Waterfall) -> str:
 
 
 def _chart(fall: Waterfall) -> str:
+    if not fall.bars:
+        return f"<h2>{escape(_title(fall))}</h2><p>{escape(_legend(fall))}</p>"
     whole_ns = max(fall.ended_ns - fall.began_ns, 1)
     rows = "\n".join(_row(index, bar, fall, whole_ns) for index, bar in enumerate(fall.bars))
     height = _ROW_PX * (len(fall.bars) + 1)
@@ -171,27 +174,50 @@ def _shortened(label: str) -> str:
 
 def _events(falls: Iterable[Waterfall]) -> Iterator[dict[str, Any]]:
     processes: dict[str, int] = {}
-    for thread, fall in enumerate(falls, start=1):
+    thread = 0
+    for fall in falls:
         node = fall.node or NO_NODE
         if node not in processes:
             processes[node] = len(processes) + 1
             yield _named("process_name", node, processes[node], 0)
         process = processes[node]
-        yield _named("thread_name", f"{fall.namespace}/{fall.name}", process, thread)
-        for bar in fall.bars:
-            event: dict[str, Any] = {
-                "name": bar.name,
-                "cat": bar.kind,
-                "ph": "X",
-                "ts": bar.began_ns / 1000,
-                "dur": bar.took_ns / 1000,
-                "pid": process,
-                "tid": thread,
-                "args": {"detail": bar.detail, "critical": bar.critical},
-            }
-            if bar.critical:
-                event["cname"] = CRITICAL_COLOUR
-            yield event
+        for number, bars in enumerate(_lanes(fall.bars), start=1):
+            thread += 1
+            name = f"{fall.namespace}/{fall.name}" + (f" ({number})" if number > 1 else "")
+            yield _named("thread_name", name, process, thread)
+            yield from (_slice(bar, process, thread) for bar in bars)
+
+
+def _lanes(bars: Iterable[Bar]) -> list[list[Bar]]:
+    """The bars on as few threads as have room for them; on each, two bars nest or do not meet."""
+    lanes: list[list[Bar]] = []
+    for bar in sorted(bars, key=lambda bar: (bar.began_ns, -bar.ended_ns)):
+        lane = next((lane for lane in lanes if all(_apart(bar, o) for o in lane)), None)
+        if lane is None:
+            lane = []
+            lanes.append(lane)
+        lane.append(bar)
+    return lanes
+
+
+def _apart(bar: Bar, earlier: Bar) -> bool:
+    return bar.began_ns >= earlier.ended_ns or bar.ended_ns <= earlier.ended_ns
+
+
+def _slice(bar: Bar, process: int, thread: int) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "name": bar.name if bar.kind == "phase" else f"{bar.name} {bar.detail}",
+        "cat": bar.kind,
+        "ph": "X",
+        "ts": bar.began_ns / 1000,
+        "dur": bar.took_ns / 1000,
+        "pid": process,
+        "tid": thread,
+        "args": {"detail": bar.detail, "critical": bar.critical},
+    }
+    if bar.critical:
+        event["cname"] = CRITICAL_COLOUR
+    return event
 
 
 def _named(what: str, name: str, process: int, thread: int) -> dict[str, Any]:

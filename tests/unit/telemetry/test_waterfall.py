@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -95,10 +96,25 @@ def test_a_trace_names_nodes_and_pods(falls: list[Waterfall]) -> None:
     assert all(e["dur"] >= 0 for e in spans)
 
 
+def test_slices_of_one_thread_nest(falls: list[Waterfall]) -> None:
+    """What overlaps without being a part of the other is on a thread of its own."""
+    spans = [e for e in perfetto(falls)["traceEvents"] if e["ph"] == "X"]
+    threads: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for span in spans:
+        began_ns, took_ns = round(span["ts"] * 1000), round(span["dur"] * 1000)
+        times = threads.setdefault((span["pid"], span["tid"]), [])
+        times.append((began_ns, began_ns + took_ns))
+    for times in threads.values():
+        for (a, b), (c, d) in combinations(sorted(times), 2):
+            assert b <= c or d <= b or (a, b) == (c, d) or a == c, (a, b, c, d)
+    assert len(threads) > len([fall for fall in falls if fall.bars])
+
+
 def test_a_page_shows_every_pod(falls: list[Waterfall]) -> None:
-    """One chart a pod, one bar a piece of work, and nothing from elsewhere."""
+    """A chart for each pod that began to start, a bar for each piece of work, nothing from elsewhere."""
     page = html_page(falls)
-    assert len(falls) == page.count("<svg ")
+    assert len([fall for fall in falls if fall.bars]) == page.count("<svg ")
+    assert len(falls) == page.count("<h2>")
     assert sum(len(f.bars) for f in falls) == page.count("<rect ")
     assert "src=" not in page
 
