@@ -12,7 +12,7 @@ from kubesim.bench.calibrating import load_samples
 from kubesim.bench.calibrating.fitting import Fit, duration, fit, fit_remainder, quantiles
 from kubesim.bench.calibrating.presets import preset_numbers
 from kubesim.bench.calibrating.samples import recorded_path
-from kubesim.bench.node import PHASES, PRESET, simulate
+from kubesim.bench.node import HELD_OUT, PHASES, PRESET, simulate
 from kubesim.calibration import load_preset
 from kubesim.calibration.number import DurationNumber
 
@@ -30,6 +30,17 @@ def test_a_recorded_phase_is_reproduced(phase: str, simulated: dict[str, list[fl
     wanted = np.percentile(recorded, (50, 99))
     got = np.percentile(simulated[phase], (50, 99))
     assert list(wanted) == pytest.approx(list(got), rel=0.10)
+
+
+@pytest.mark.parametrize(
+    ("phase", "error"), list(zip(HELD_OUT, (0.10, 0.20, 0.10), strict=True)), ids=HELD_OUT
+)
+def test_images_of_five_layers_take_what_was_recorded(
+    phase: str, error: float, simulated: dict[str, list[float]]
+) -> None:
+    """Nothing was fitted to them; their median follows from downloads at a time and chain order."""
+    recorded = load_samples(recorded_path("2026-11")).ms[phase]
+    assert np.median(recorded) == pytest.approx(np.median(simulated[phase]), rel=error)
 
 
 def test_a_kill_after_the_grace_period_takes_the_grace_period_and_the_kill() -> None:
