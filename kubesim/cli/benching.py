@@ -15,12 +15,13 @@ from kubesim.bench.faults import (
     schedule_of,
 )
 from kubesim.bench.result import Benchmark, Result, machine
+from kubesim.bench.seed import NOTE
 from kubesim.cli.options import OutputFormat
 from kubesim.cli.output import print_data
 from kubesim.errors import EXIT_EXPECTATION_FAILED, EXIT_PASSED, InputError, Problem
 from kubesim.manifests import closest
 
-FAULTS = "faults"
+FAULTS, SEED = "faults", "seed"
 
 
 def bench_command(
@@ -84,6 +85,8 @@ def _print(benchmark: Benchmark, output: OutputFormat) -> None:
                 continue
             for result in results:
                 print(_line(result))
+        if name == SEED:
+            print(f"  {NOTE}")
     else:
         print_data(benchmark.to_json(), output)
 
