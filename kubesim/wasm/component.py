@@ -226,7 +226,9 @@ class ComponentRunner:
         fuel = limits.fuel
         if context.deadline_ns is not None:
             fuel = max(0, min(fuel, run.time.fuel_within(context.deadline_ns, 0)))
-        with self._new_session(self._native, limits, fuel) as session:
+        with self._new_session(
+            self._native, run.component.compiled.component, limits, fuel
+        ) as session:
             guest = ComponentGuest(
                 context, limits, run.time, meter=session, spin=run.spin, request=run.request
             )

@@ -113,7 +113,7 @@ class Engine:
         compile_seconds: int | None = None,
     ) -> None:
         # Only here, so that a command which runs no module does not load 30 MB of engine.
-        from kubesim.wasm import native, nativecomponent  # noqa: PLC0415
+        from kubesim.wasm import native, nativecomponent, nativeengine  # noqa: PLC0415
 
         self.native = native.Native()
         self.native_components = nativecomponent.ComponentNative()
@@ -127,8 +127,8 @@ class Engine:
         self._cache: ArtifactCache | None = None
         if use_cache:
             directory = cache_directory or default_directory()
-            self._cache = ArtifactCache(directory, settings=native.settings_digest())
-        self.version = f"wasmtime {native.VERSION}"
+            self._cache = ArtifactCache(directory, settings=nativeengine.settings_digest())
+        self.version = f"wasmtime {nativeengine.VERSION}"
 
     def load(self, wasm: bytes) -> Module | Component:
         """Make a module or a component ready to run.

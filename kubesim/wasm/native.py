@@ -20,8 +20,6 @@ import ctypes
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_bool, c_char_p, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.metadata import version
 from struct import Struct
 from typing import Any, Self
 
@@ -29,41 +27,13 @@ import wasmtime
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 
-from kubesim.errors import SimulationError
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Limits, Status, TrapInfo
 from kubesim.wasm.exports import RAW_BYTES, ExportedFunction
+from kubesim.wasm.nativeengine import SETTINGS, new_engine
 from kubesim.wasm.wasi.errno import Errno
 from kubesim.wasm.wasi.guest import Exit, Fault, Guest, Stop
 from kubesim.wasm.wasi.table import FUNCTIONS, MODULE, HostFunction
-
-VERSION = "50.0.1"
-
-# Every setting that decides what a module does, what it costs, or which code is generated for it.
-SETTINGS: dict[str, bool | int | str] = {
-    "consume_fuel": True,
-    "cranelift_nan_canonicalization": True,
-    "wasm_relaxed_simd_deterministic": True,
-    "cranelift_opt_level": "speed",
-    "parallel_compilation": False,  # it would start threads
-    "max_wasm_stack": 512 * 1024,
-    "memory_reservation": 1 << 32,
-    "memory_may_move": False,
-    "wasm_threads": False,
-    "shared_memory": False,
-    "wasm_memory64": False,
-    "wasm_multi_memory": False,
-    "wasm_gc": False,
-    "wasm_function_references": False,
-    "wasm_exceptions": False,
-    "wasm_stack_switching": False,
-    "wasm_wide_arithmetic": False,
-    "wasm_custom_page_sizes": False,
-}
-
-# Calls between the parts of a composed component are compiled to modules of two memories. Without
-# this, the engine ends the process when it meets one.
-COMPONENT_SETTINGS = {**SETTINGS, "wasm_multi_memory": True}
 
 # A C compiler makes one table, a linker of several languages a few.
 TABLES_MAX = 16
@@ -109,29 +79,6 @@ class Ending:
     def returned(self) -> bool:
         """The guest returned by itself."""
         return not (self.exit or self.stop or self.trap or self.refused)
-
-
-def settings_digest() -> str:
-    """One short word for the version and all settings."""
-    both = (SETTINGS, COMPONENT_SETTINGS)
-    text = [VERSION, "concurrency=False"]
-    text += (f"{key}={each[key]}" for each in both for key in sorted(each))
-    return sha256("\n".join(text).encode()).hexdigest()[:16]
-
-
-def new_engine(settings: dict[str, bool | int | str]) -> wasmtime.Engine:
-    """An engine of exactly the version that this file was written for."""
-    installed = version("wasmtime")
-    if installed != VERSION:
-        message = f"wasmtime {VERSION} is needed, {installed} is installed"
-        raise SimulationError(message)
-    config = wasmtime.Config()
-    # WASI 0.2 has no tasks. With them this version fails where a call borrows two resources.
-    bindings.wasmtime_config_wasm_component_model_async_set(config.ptr(), False)
-    bindings.wasmtime_config_concurrency_support_set(config.ptr(), False)
-    for name, value in settings.items():
-        setattr(config, name, value)
-    return wasmtime.Engine(config)
 
 
 def translate(text: str) -> bytes:

@@ -18,13 +18,13 @@ import ctypes
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_char_p, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import wasmtime
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 from wasmtime.component import (
-    Component,
     ComponentInstanceType,
     ExportIndex,
     FuncType,
@@ -37,14 +37,13 @@ from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Limits, TrapInfo
 from kubesim.wasm.interfaces import Interface, interface, resource_number
 from kubesim.wasm.native import (
-    COMPONENT_SETTINGS,
     FRAMES_MAX,
     Ending,
     _address,
     _foreign,
     _one_line,
-    new_engine,
 )
+from kubesim.wasm.nativeengine import COMPONENT_SETTINGS, NEEDS_TASKS, ComponentBinary, new_engine
 from kubesim.wasm.nativevalues import VALUE_BYTES, Converters, Lift, Lower, Value
 from kubesim.wasm.wasi.guest import Exit, Stop
 from kubesim.wasm.wasip2.guest import ComponentGuest
@@ -116,7 +115,7 @@ class CompiledComponent:
         stubs: Imported functions that are not provided: calling one ends the run.
     """
 
-    component: Component
+    component: ComponentBinary
     linker: Linker
     imports: tuple[str, ...]
     exports: tuple[str, ...]
@@ -127,35 +126,51 @@ class CompiledComponent:
 
 
 class ComponentNative:
-    """One engine of wasmtime for components, with all of the host's interfaces."""
+    """The engines of wasmtime for components, with all of the host's interfaces.
+
+    WASI 0.2 has no tasks, and a component that has none is run without them; there is another engine for
+    those whose toolchain uses a built-in of the component model's asynchronous half.
+    """
 
     def __init__(self) -> None:
-        self.engine = new_engine(COMPONENT_SETTINGS)
-        self.engine_address = _address(self.engine.ptr())
+        self._plain = new_engine(COMPONENT_SETTINGS)
         self._session: ComponentSession | None = None
         self._converters = Converters(self._resource_type)
         self._destroy = _Destructor(self._destroyed)
 
-    def compile(self, wasm: bytes) -> Component:
+    def compile(self, wasm: bytes) -> ComponentBinary:
         """Make machine code of a binary component; a ``WasmError`` says what is wrong with it."""
         try:
-            return Component(self.engine, wasm)
+            try:
+                return ComponentBinary.of(self._plain, wasm)
+            except wasmtime.WasmtimeError as error:
+                if NEEDS_TASKS not in str(error):
+                    raise
+                return ComponentBinary.of(self._with_tasks, wasm)
         except wasmtime.WasmtimeError as error:
             raise WasmError(f"is not a valid WebAssembly component: {_one_line(error)}") from None
 
-    def deserialize(self, artifact: bytes) -> Component | None:
+    def deserialize(self, artifact: bytes) -> ComponentBinary | None:
         """Take up machine code that this very user's kubesim wrote; ``None`` if it does not fit."""
         try:
-            return Component.deserialize(self.engine, artifact)
+            return ComponentBinary.taken_up(self._plain, artifact)
+        except wasmtime.WasmtimeError:
+            pass
+        try:
+            return ComponentBinary.taken_up(self._with_tasks, artifact)
         except wasmtime.WasmtimeError:
             return None
 
-    def link(self, component: Component) -> CompiledComponent:
+    @cached_property
+    def _with_tasks(self) -> wasmtime.Engine:
+        return new_engine(COMPONENT_SETTINGS, tasks=True)
+
+    def link(self, component: ComponentBinary) -> CompiledComponent:
         """Bind a component's imports to the host; a ``WasmError`` names those nobody offers."""
         kind = component.type
-        imports = kind.imports(self.engine)
+        imports = kind.imports(component.engine)
         offered = _offered(imports)
-        linker = Linker(self.engine)
+        linker = Linker(component.engine)
         callbacks: list[Any] = []
         stubs: list[str] = []
         with linker.root() as root:
@@ -163,7 +178,7 @@ class ComponentNative:
                 declared: Any = imports[name].ty
                 with root.add_instance(name) as instance:
                     self._define(instance, found, declared, callbacks, stubs)
-        exports = kind.exports(self.engine)
+        exports = kind.exports(component.engine)
         functions = {
             function.name: function
             for name, export in exports.items()
@@ -198,7 +213,7 @@ class ComponentNative:
     ) -> None:
         """Give the linker everything that the component expects in one interface."""
         address = _address(instance.ptr())
-        for name, extern in declared.exports(self.engine).items():
+        for name, extern in declared.exports(self._plain).items():
             kind, encoded = extern.ty, name.encode()
             error = None
             if isinstance(kind, ResourceType):
@@ -261,7 +276,9 @@ class ComponentNative:
         assert self._session is not None
         return self._session.guest.resources[number][0]
 
-    def _functions(self, component: Component, name: str, kind: Any) -> list[ComponentFunction]:
+    def _functions(
+        self, component: ComponentBinary, name: str, kind: Any
+    ) -> list[ComponentFunction]:
         """The functions of one export: itself, or all of an interface."""
         if isinstance(kind, FuncType):
             index = component.get_export_index(name)
@@ -271,7 +288,7 @@ class ComponentNative:
             return []
         outer = component.get_export_index(name)
         found = []
-        for inner, extern in kind.exports(self.engine).items():
+        for inner, extern in kind.exports(component.engine).items():
             index = component.get_export_index(inner, outer)
             if isinstance(extern.ty, FuncType) and index is not None:
                 found.append(self._function(f"{name}#{inner}", extern.ty, index))
@@ -293,14 +310,17 @@ class ComponentSession:
     """One run of a component: a store, its instances, its fuel gauge. A context manager.
 
     Args:
-        native: The engine.
+        native: What host calls go through.
+        binary: The component's machine code.
         limits: What the run may use.
         fuel: The fuel it starts with.
     """
 
-    def __init__(self, native: ComponentNative, limits: Limits, fuel: int) -> None:
+    def __init__(
+        self, native: ComponentNative, binary: ComponentBinary, limits: Limits, fuel: int
+    ) -> None:
         self._native = native
-        self._store = _store_new(native.engine_address, None, None)
+        self._store = _store_new(binary.engine_address, None, None)
         self._context: int = _store_context(self._store)
         self._granted = fuel
         self._left = c_uint64()

@@ -21,7 +21,7 @@ from kubesim.wasm.cache import ArtifactCache, default_directory
 from kubesim.wasm.errors import WasmError
 from kubesim.wasm.execution import Limits, TimeModel, WasiContext
 from kubesim.wasm.exports import ExportedFunction
-from kubesim.wasm.native import SETTINGS, settings_digest
+from kubesim.wasm.nativeengine import SETTINGS, settings_digest
 from kubesim.wasm.schedulerguest import IMPORTS, Call, GuestError, require_points
 from kubesim.wasm.schedulerguest import HostFunction as SchedulerFunction
 from kubesim.wasm.wasi.errno import Errno
