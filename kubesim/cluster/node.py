@@ -22,7 +22,7 @@ from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import kubepods_memory_bytes
-from kubesim.node.machine import Cadvisor, Machine
+from kubesim.node.machine import Cadvisor, Cgroup, Machine
 from kubesim.node.machine.disk import Disk
 from kubesim.node.machine.strain import Strain
 from kubesim.node.shim import NodeServices, Shim, ShimError
@@ -111,18 +111,28 @@ class NodeAssembly:
 
     def pod_memory_bytes(self, uid: str, handler: str) -> int:
         """What a pod takes now: its cgroup, and its shim's processes beside it; 0 when it is gone."""
-        groups = [self.machine.root.children.get("kubepods")]
+        found = self._pod_cgroup(uid)
+        if found is None:
+            return 0
+        shim = self.containerd.shim(handler)
+        beside = 0 if shim is None else shim.pod_overhead_bytes - shim.pause_bytes
+        return found.memory_bytes + beside
+
+    def pod_throttling(self, uid: str) -> tuple[int, int]:
+        """``nr_throttled`` of a pod's containers that run, and how long they slept, in nanoseconds."""
+        found = self._pod_cgroup(uid)
+        stats = [] if found is None else [below.cpu_stat() for below in found.children.values()]
+        return sum(s.nr_throttled for s in stats), sum(s.throttled_ns for s in stats)
+
+    def _pod_cgroup(self, uid: str) -> Cgroup | None:
+        groups = [self.machine.kubepods]
         while groups:
             group = groups.pop()
-            if group is None:
-                continue
             found = group.children.get(f"pod{uid}")
             if found is not None:
-                shim = self.containerd.shim(handler)
-                beside = 0 if shim is None else shim.pod_overhead_bytes - shim.pause_bytes
-                return found.memory_bytes + beside
+                return found
             groups += [child for name, child in group.children.items() if name[:3] != "pod"]
-        return 0
+        return None
 
     def add_shim(self, handler: str, shim: str) -> SimProcess[bool]:
         """Configure a handler and restart containerd; false when it is there already."""

@@ -30,6 +30,7 @@ from kubesim.facts.messages import MessageLost, MessageProcessed, MessagesLeft
 from kubesim.facts.node import (
     ContainerExited,
     ContainerStarted,
+    ContainerThrottled,
     LogWritten,
     NodeBooted,
     NodeFailed,
@@ -60,6 +61,7 @@ __all__ = [
     "AttemptEnded",
     "ContainerExited",
     "ContainerStarted",
+    "ContainerThrottled",
     "ContainerdRestarted",
     "CriCalled",
     "EndpointProgrammed",

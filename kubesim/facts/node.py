@@ -64,6 +64,27 @@ class ContainerExited(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerThrottled(Fact):
+    """A container that has ended was held back by its CPU limit: what its ``cpu.stat`` said last.
+
+    Attributes:
+        nr_periods: Periods in which it wanted to run.
+        nr_throttled: Those in which its quota was used up.
+        throttled_ns: How long it slept therefore.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    container: str
+    attempt: int
+    nr_periods: int
+    nr_throttled: int
+    throttled_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogWritten(Fact):
     """A container wrote a line to its standard output or error."""
 

@@ -169,8 +169,13 @@ def cost_table(run: Run) -> RichTable:
 
 
 def pods_table(run: Run) -> RichTable:
-    """One line a pod, sorted as kubectl does; of many only the first."""
-    table = _table("POD", "STATUS", "NODE", "RUNTIME", ">RESTARTS", "LAST LOG LINE")
+    """One line a pod, sorted as kubectl does; of many only the first.
+
+    Where a CPU limit held one back, a column says how long its containers slept, and how often.
+    """
+    throttled = any(pod["nr_throttled"] for pod in run.pods)
+    more = (">THROTTLED",) if throttled else ()
+    table = _table("POD", "STATUS", "NODE", "RUNTIME", ">RESTARTS", *more, "LAST LOG LINE")
     rows = sorted(run.pods, key=lambda pod: (pod["namespace"], pod["name"]))
     shown = rows if len(rows) <= PODS_SHOWN else rows[: PODS_SHOWN - 10]
     for pod in shown:
@@ -184,13 +189,18 @@ def pods_table(run: Run) -> RichTable:
             pod["node"] or "-",
             pod["runtimeClass"] or "(default)",
             str(pod["restarts"]),
+            *([_throttled(pod)] if throttled else []),
             Text(_shortened(pod["log"][-1]) if pod["log"] else "", style="dim"),
         )
     if len(rows) > len(shown):
         counts = Counter(pod["phase"] for pod in rows[len(shown) :])
         rest = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
-        table.add_row(f"... and {len(rows) - len(shown)} more: {rest}", "", "", "", "", "")
+        table.add_row(f"... and {len(rows) - len(shown)} more: {rest}", *[""] * (5 + throttled))
     return table
+
+
+def _throttled(pod: Mapping[str, Any]) -> str:
+    return f"{human(pod['throttled_ns'])} ({pod['nr_throttled']}x)" if pod["nr_throttled"] else "-"
 
 
 def reasons(run: Run) -> RenderableType:

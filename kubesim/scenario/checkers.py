@@ -6,7 +6,8 @@ They read what everyone can read, the journal, the store and the machines, and r
 - a pod is bound once, moves along the arrows of its lifecycle, and is in the store until somebody
   deletes it;
 - a container runs in one place at a time, where its pod is bound, and its attempts count upwards;
-- what pods on a node request is never more than its allocatable;
+- what pods on a node request is never more than its allocatable: when one is bound, and when one is
+  resized, as soon as its neighbours' statuses had the time to be written as well;
 - nothing comes before its cause: created, bound, started, ended; a machine without power does nothing;
 - a request ends once, and those that were sent are those that ended and those that are under way;
 - memory and disk add up, and are never less than nothing or more than there is.
@@ -25,7 +26,11 @@ from kubesim.api.podutil import add_resources, is_pod_terminal, pod_requests
 from kubesim.api.quantity import Quantity
 from kubesim.errors import SimulationError
 from kubesim.sim import Fact
+from kubesim.sim.time import SECOND
 
+STATUS_SYNC_NS = (
+    10 * SECOND
+)  # the status manager's syncPeriod: by then every pod's status is written
 PHASE_ARROWS = {
     "": ("Pending",),
     "Pending": ("Pending", "Running", "Succeeded", "Failed"),
@@ -58,6 +63,8 @@ class Checkers:
         self._alive: dict[str, int] = {}
         self._bound: dict[str, str] = {}
         self._placed: dict[str, dict[str, dict[str, Quantity]]] = {}
+        self._resized: dict[str, int] = {}
+        self._over: dict[str, tuple[int, Fact]] = {}
         self._phases: dict[str, str] = {}
         self._running: dict[tuple[str, str], tuple[str, int]] = {}
         self._attempts: dict[tuple[str, str], int] = {}
@@ -85,6 +92,8 @@ class Checkers:
 
     def __call__(self, at_ns: int, fact: Fact) -> None:
         """Check one fact against what was before it."""
+        if self._over:
+            self._overdue(at_ns)
         check = self._checks.get(type(fact))
         if check is not None:
             check(at_ns, fact)
@@ -121,16 +130,47 @@ class Checkers:
             del self._alive[fact.uid]
             node = self._bound.get(fact.uid)
             if node is not None:
-                self._placed[node].pop(fact.uid, None)
+                self._left(at_ns, node, fact)
         elif fact.verb == "update/status" and fact.uid in self._bound:
-            self._maybe_resized(fact)
+            self._maybe_resized(at_ns, fact)
 
-    def _maybe_resized(self, fact: facts.ObjectWritten) -> None:
+    def _maybe_resized(self, at_ns: int, fact: facts.ObjectWritten) -> None:
         """A pod may have been allocated other resources than it was bound with."""
-        placed = self._placed[self._bound[fact.uid]]
+        node = self._bound[fact.uid]
+        placed = self._placed[node]
+        if fact.uid not in placed or not self._is_stored(fact):
+            return
         pod = self._store.get(Pod, f"{fact.namespace}/{fact.name}")
-        if fact.uid in placed and pod is not None and pod.uid == fact.uid:
-            placed[fact.uid] = pod_requests(allocated_spec(pod))
+        requests = pod_requests(allocated_spec(pod))
+        if requests != placed[fact.uid]:
+            placed[fact.uid] = requests
+            self._resized[node] = at_ns
+            self._measure(at_ns, node, fact)
+
+    def _left(self, at_ns: int, node: str, fact: Any) -> None:
+        """A pod of the node is over or gone."""
+        self._placed[node].pop(fact.uid, None)
+        if node in self._over:
+            self._measure(at_ns, node, fact)
+
+    def _measure(self, at_ns: int, name: str, fact: Fact) -> None:
+        """See whether what is allocated fits; for a while, what made room may not be written yet.
+
+        A kubelet gives to one pod what another one gave back, or refuses a pod that was bound to it
+        meanwhile, and reports one after the other.
+        """
+        node = self._store.get(Node, name)
+        if node is None or self._fits(name, node):
+            self._over.pop(name, None)
+        else:
+            self._over.setdefault(name, (at_ns, fact))
+
+    def _overdue(self, at_ns: int) -> None:
+        for name, (since_ns, fact) in list(self._over.items()):
+            if at_ns - since_ns > STATUS_SYNC_NS:
+                self._measure(at_ns, name, fact)
+                if name in self._over:
+                    _broken(since_ns, "requests never exceed allocatable", fact)
 
     def _is_stored(self, fact: facts.ObjectWritten | facts.PodBound) -> bool:
         pod = self._store.get(Pod, f"{fact.namespace}/{fact.name}")
@@ -146,21 +186,29 @@ class Checkers:
         pod = self._store.get(Pod, f"{fact.namespace}/{fact.name}")
         placed[fact.uid] = pod_requests(pod.spec)
         node = self._store.get(Node, fact.node)
-        if node is None or _fits(placed, node):
+        if node is None or self._fits(fact.node, node):
             return
+        resized_ns = self._resized.get(fact.node)
+        if resized_ns is None or at_ns - resized_ns > STATUS_SYNC_NS:
+            _broken(at_ns, "requests never exceed allocatable", fact)
+        self._measure(at_ns, fact.node, fact)  # it was on its way when another one was resized
+
+    def _fits(self, name: str, node: Node) -> bool:
+        placed = self._placed[name]
+        if _fits(placed, node):
+            return True
         # Some of them may have ended meanwhile.
         for other in self._store.values(Pod):
             if other.uid in placed and is_pod_terminal(other):
                 del placed[other.uid]
-        if not _fits(placed, node):
-            _broken(at_ns, "requests never exceed allocatable", fact)
+        return _fits(placed, node)
 
     def _phase_changed(self, at_ns: int, fact: facts.PodPhaseChanged) -> None:
         if fact.phase not in PHASE_ARROWS[self._phases.get(fact.uid, "")]:
             _broken(at_ns, "phases move along the arrows of the pod lifecycle", fact)
         self._phases[fact.uid] = fact.phase
         if fact.phase in ("Succeeded", "Failed") and fact.node in self._placed:
-            self._placed[fact.node].pop(fact.uid, None)
+            self._left(at_ns, fact.node, fact)
 
     def _container_started(self, at_ns: int, fact: facts.ContainerStarted) -> None:
         key = (fact.uid, fact.container)
@@ -182,6 +230,7 @@ class Checkers:
 
     def _node_failed(self, _at_ns: int, fact: facts.NodeFailed) -> None:
         self._dark.add(fact.node)
+        self._over.pop(fact.node, None)  # what it had not reported, it never will
 
     def _node_booted(self, _at_ns: int, fact: facts.NodeBooted) -> None:
         self._dark.discard(fact.node)

@@ -20,7 +20,7 @@ from kubesim.scenario.steps import take
 from kubesim.scenario.transcript import Transcript
 from kubesim.scenario.verticalautoscaler import sizes_of
 from kubesim.scenario.view import View
-from kubesim.scenario.workloads import workloads_table
+from kubesim.scenario.workloads import pod_rows, workloads_table
 from kubesim.sim.time import SECOND, next_grid_point
 from kubesim.telemetry import Observer, Run, Table
 from kubesim.telemetry.build import (
@@ -29,7 +29,6 @@ from kubesim.telemetry.build import (
     SERVICE_COLUMNS,
     log_rows,
     node_row,
-    pod_row,
     service_row,
     startup_rows,
 )
@@ -192,9 +191,7 @@ class LiveRun:
             for at_ns, f in observer.refused
         ]  # fmt: skip
         return {
-            "pods": Table(
-                "pods", POD_COLUMNS, [pod_row(p, observer.pods.get(p.uid)) for p in pods]
-            ),
+            "pods": Table("pods", POD_COLUMNS, pod_rows(self.simulation, observer)),
             "services": Table("services", SERVICE_COLUMNS, services),
             "traffic": Table("traffic", TRAFFIC_COLUMNS, traffic),
             "queues": _queues(observer),

@@ -19,10 +19,10 @@ from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
 from kubesim.scenario.ledger import Ledger
 from kubesim.scenario.verticalautoscaler import sizes_of
-from kubesim.scenario.workloads import workloads_table
+from kubesim.scenario.workloads import pod_rows, workloads_table
 from kubesim.sim.time import MICROSECOND, SECOND
 from kubesim.telemetry import Observer
-from kubesim.telemetry.build import node_row, pod_row, service_row
+from kubesim.telemetry.build import node_row, service_row
 from kubesim.telemetry.observer import ServiceTotals
 from kubesim.telemetry.quantiles import quantile
 from kubesim.telemetry.queues import queue_row
@@ -61,14 +61,12 @@ class View:
 
     def pods(self) -> list[dict[str, Any]]:
         """One map a pod."""
-        observer = self._observer
-        rows = []
-        for pod in self._simulation.store.values(Pod):
-            row = pod_row(pod, observer.pods.get(pod.uid))
+        rows = pod_rows(self._simulation, self._observer)
+        for row, pod in zip(rows, self._simulation.store.values(Pod), strict=True):
             row["startup_ns"] = row["startup"]
             row["startup"] = {phase: _duration(ns) for phase, ns in row["startup"].items()}
             row["labels"] = dict(pod.metadata.labels)
-            rows.append(row)
+            row["throttled"] = _duration(row["throttled_ns"])
         return rows
 
     def services(self) -> dict[str, Any]:

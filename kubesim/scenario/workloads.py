@@ -1,6 +1,8 @@
-"""The workloads of a simulation, for expectations and for the Run's table."""
+"""The pods and workloads of a simulation, for expectations and for the Run's tables."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from kubesim.api.appsv1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from kubesim.api.corev1 import Pod, Service
@@ -8,9 +10,20 @@ from kubesim.api.nodev1 import RuntimeClass
 from kubesim.api.spinv1alpha1 import SpinApp
 from kubesim.cluster import Simulation
 from kubesim.telemetry import Observer, Table
+from kubesim.telemetry.build import pod_row
 from kubesim.telemetry.workloads import WORKLOAD_COLUMNS, workload_rows
 
 OWNERS = (SpinApp, Deployment, ReplicaSet, StatefulSet, DaemonSet)
+
+
+def pod_rows(simulation: Simulation, observer: Observer) -> list[dict[str, Any]]:
+    """One row a pod that is in the store, in its order."""
+    rows = []
+    for pod in simulation.store.values(Pod):
+        node = simulation.nodes.get(pod.spec.node_name or "")
+        throttling = (0, 0) if node is None else node.pod_throttling(pod.uid)
+        rows.append(pod_row(pod, observer.pods.get(pod.uid), throttling))
+    return rows
 
 
 def workloads_table(simulation: Simulation, observer: Observer) -> Table:

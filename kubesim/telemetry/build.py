@@ -14,7 +14,7 @@ from kubesim.telemetry.startup import PHASES, TOTAL
 
 POD_COLUMNS = (
     "namespace", "name", "uid", "node", "phase", "reason", "message", "runtimeClass", "ready",
-    "restarts", "log", "startup",
+    "restarts", "log", "startup", "nr_throttled", "throttled_ns",
 )  # fmt: skip
 SERVICE_COLUMNS = (
     "namespace", "name", "requests", "errors", "latency_p50_ns", "latency_p95_ns",
@@ -58,9 +58,23 @@ class NodeFacts(Protocol):
         ...
 
 
-def pod_row(pod: Pod, totals: PodTotals | None) -> dict[str, Any]:
-    """One pod as a row."""
+def pod_row(
+    pod: Pod, totals: PodTotals | None, throttling: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
+    """One pod as a row.
+
+    Args:
+        pod: The pod.
+        totals: What was seen of it, its containers that have ended included.
+        throttling: How often its running containers had used up their quota, and how long they slept.
+    """
     reason, message = pod_reason(pod)
+    nr_throttled, throttled_ns = throttling
+    if totals is not None:
+        nr_throttled, throttled_ns = (
+            nr_throttled + totals.nr_throttled,
+            throttled_ns + totals.throttled_ns,
+        )
     return {
         "namespace": pod.namespace,
         "name": pod.name,
@@ -74,6 +88,8 @@ def pod_row(pod: Pod, totals: PodTotals | None) -> dict[str, Any]:
         "restarts": sum(status.restart_count for status in pod.status.container_statuses),
         "log": [line for _, _, _, line in totals.log] if totals else [],
         "startup": ordered_startup(totals) if totals else {},
+        "nr_throttled": nr_throttled,
+        "throttled_ns": throttled_ns,
     }
 
 

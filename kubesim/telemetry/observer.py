@@ -69,6 +69,8 @@ class PodTotals:
     created_ns: int = 0
     ready_ns: int | None = None
     deleted_ns: int | None = None
+    nr_throttled: int = 0
+    throttled_ns: int = 0
 
 
 class Observer:
@@ -87,6 +89,7 @@ class Observer:
             facts.ObjectWritten: self._object_written,
             facts.StartupPhaseEnded: self._phase_ended,
             facts.LogWritten: self._log_written,
+            facts.ContainerThrottled: self._throttled,
             facts.RequestCompleted: self._request_completed,
             facts.RequestFailed: self._request_failed,
             facts.AttemptEnded: self._attempt_ended,
@@ -139,6 +142,11 @@ class Observer:
     def _log_written(self, at_ns: int, fact: facts.LogWritten) -> None:
         pod = self._pod(fact.uid, fact.namespace, fact.name)
         pod.log.append((at_ns, fact.container, fact.stream, fact.line))
+
+    def _throttled(self, _at_ns: int, fact: facts.ContainerThrottled) -> None:
+        pod = self._pod(fact.uid, fact.namespace, fact.name)
+        pod.nr_throttled += fact.nr_throttled
+        pod.throttled_ns += fact.throttled_ns
 
     def _source(self, name: str, namespace: str, service: str) -> SourceTotals:
         known = self.sources.get(name)

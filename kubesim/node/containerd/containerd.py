@@ -18,7 +18,6 @@ from dataclasses import replace
 
 from kubesim.facts import (
     ContainerdRestarted,
-    ContainerExited,
     ContainerStarted,
     StartupPhaseEnded,
 )
@@ -415,6 +414,7 @@ class Containerd(ResourceUpdates, ExecServer):
                 message=str(error),
             )
             raise CriError("Unknown", str(error)) from None
+        container.cgroup = container.task.stats()
         spec = container.spec
         container.status = replace(
             container.status, state=ContainerState.RUNNING, started_at=self._sim.now
@@ -436,29 +436,10 @@ class Containerd(ResourceUpdates, ExecServer):
     def _exited(self, container: Container, exited: Event) -> None:
         exit_status = exited.value
         assert isinstance(exit_status, ExitStatus)
-        spec = container.spec
-        container.status = replace(
-            container.status,
-            state=ContainerState.EXITED,
-            finished_at=self._sim.now,
-            exit_code=exit_status.exit_code,
-            reason=exit_status.reason,
-            message=exit_status.message,
-        )
-        self._sim.emit(
-            ContainerExited(
-                namespace=spec.namespace,
-                name=spec.pod,
-                uid=spec.uid,
-                node=self._services.node,
-                container=spec.container,
-                attempt=spec.attempt,
-                exit_code=exit_status.exit_code,
-                reason=exit_status.reason,
-                message=exit_status.message,
-            )
-        )
-        self._notify(spec.uid)
+        node = self._services.node
+        for fact in container.ended(exit_status, node=node, now_ns=self._sim.now):
+            self._sim.emit(fact)
+        self._notify(container.spec.uid)
 
     def _stop_container(self, container: Container, timeout_ns: int) -> SimProcess[None]:
         exited = container.task.exited

@@ -12,8 +12,7 @@ Mirrors: containerd core/unpack/unpacker.go, core/transfer/local/pull.go; intern
 images/image_pull.go for the wording; stargz-snapshotter (prefetch up to its landmark, then background
 fetch).
 Departs: all of a lazy image beyond the landmark is taken to be read after the start: a program's
-later reads never wait. ``image_pull_progress_timeout`` is not acted on: a pull whose way is cut stands
-still until it is healed.
+later reads never wait.
 """
 
 from __future__ import annotations

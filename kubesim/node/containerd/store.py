@@ -9,9 +9,11 @@ Departs: how much a shim needs does not depend on what it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from kubesim.facts import ContainerExited, ContainerThrottled
 from kubesim.node.cri.messages import (
     ContainerConfig,
     ContainerState,
@@ -28,7 +30,8 @@ from kubesim.node.machine import (
     Resources,
     WritableLayer,
 )
-from kubesim.node.shim import Shim, Task, TaskSpec
+from kubesim.node.shim import ExitStatus, Shim, Task, TaskSpec
+from kubesim.sim import Fact
 from kubesim.wire.filetree import Directory, File
 from kubesim.wire.image import Program
 
@@ -81,11 +84,46 @@ class Sandbox:
 
 @dataclass(slots=True)
 class Container:
-    """A container: its task is its process, from the moment that it has one."""
+    """A container: its task is its process, from the moment that it has one; so is its cgroup."""
 
     status: ContainerStatus
     task: Task
     spec: TaskSpec
+    cgroup: Cgroup | None = None
+
+    def ended(self, exit_status: ExitStatus, *, node: str, now_ns: int) -> Iterator[Fact]:
+        """Its process is over; gives what is to be told of that."""
+        self.status = replace(
+            self.status,
+            state=ContainerState.EXITED,
+            finished_at=now_ns,
+            exit_code=exit_status.exit_code,
+            reason=exit_status.reason,
+            message=exit_status.message,
+        )
+        spec = self.spec
+        who: dict[str, Any] = {
+            "namespace": spec.namespace,
+            "name": spec.pod,
+            "uid": spec.uid,
+            "node": node,
+            "container": spec.container,
+            "attempt": spec.attempt,
+        }
+        cpu = None if self.cgroup is None else self.cgroup.cpu_stat()
+        if cpu is not None and cpu.nr_throttled:
+            yield ContainerThrottled(
+                **who,
+                nr_periods=cpu.nr_periods,
+                nr_throttled=cpu.nr_throttled,
+                throttled_ns=cpu.throttled_ns,
+            )
+        yield ContainerExited(
+            **who,
+            exit_code=exit_status.exit_code,
+            reason=exit_status.reason,
+            message=exit_status.message,
+        )
 
     def lost(self, now_ns: int) -> None:
         """It ran when the machine lost its power: it has ended, nobody knows how."""

@@ -47,6 +47,11 @@ class Bandwidth:
         self._since_ns = 0
         self._left = self.quota
 
+    def go_on_from(self, before: Bandwidth) -> None:
+        """Count on where the quota before this one ended."""
+        self.nr_periods, self.nr_throttled = before.nr_periods, before.nr_throttled
+        self.throttled_ns = before.throttled_until(self._origin_ns)
+
     @property
     def rate(self) -> int:
         """The rate at which the quota is used up exactly at the end of the period."""

@@ -81,9 +81,11 @@ class Entity:
             parent.entities[self] = None
 
     def limit(self, bandwidth: Bandwidth | None) -> None:
-        """Another quota, or none; threads that are there count for it."""
+        """Another quota, or none; threads that are there count for it, and so do periods so far."""
         if bandwidth is not None:
             bandwidth.threads = self.count_threads()
+            if self.bandwidth is not None:
+                bandwidth.go_on_from(self.bandwidth)
         self.bandwidth = bandwidth
         self.find_limits()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from harness import SECOND, Cluster, NodeUnderTest, image, program, runc
 
+from kubesim.facts import ContainerThrottled
 from kubesim.node.cri.messages import (
     ContainerConfig,
     LinuxContainerResources,
@@ -30,13 +33,17 @@ def node() -> NodeUnderTest:
     return NodeUnderTest(Cluster(), app, kubelet=False, shims=shims)
 
 
-def start(node: NodeUnderTest, linux: LinuxPodSandboxConfig | None = None) -> tuple[str, str]:
+def start(
+    node: NodeUnderTest, linux: LinuxPodSandboxConfig | None = None, *, quota_us: int = 0
+) -> tuple[str, str]:
     """A sandbox with a running container."""
     runtime, do = node.containerd, node.cluster.do
     config = PodSandboxConfig(metadata=METADATA, linux=linux or LinuxPodSandboxConfig())
     sandbox = do(runtime.run_pod_sandbox(config, ""))
     do(runtime.pull_image("app:1", config))
-    container = do(runtime.create_container(sandbox, MAIN, config))
+    limits = replace(LIMITED, cpu_quota=quota_us, cpu_period=100_000)
+    main = replace(MAIN, linux=limits if quota_us else LIMITED)
+    container = do(runtime.create_container(sandbox, main, config))
     do(runtime.start_container(container))
     return sandbox, container
 
@@ -89,3 +96,32 @@ def test_only_what_runs_has_stats(node: NodeUnderTest) -> None:
     assert () == node.containerd.list_container_stats()
     (stats,) = node.containerd.list_pod_sandbox_stats()
     assert () == stats.containers
+
+
+def test_a_container_tells_how_its_quota_held_it_back(node: NodeUnderTest) -> None:
+    """When it has ended: periods that were throttled, and the time asleep; the resized one counts on."""
+    _, container = start(node, quota_us=10_000)
+    node.cluster.run(1)
+    linux = LinuxContainerResources(cpu_shares=1024, cpu_quota=20_000, cpu_period=100_000)
+    node.cluster.do(node.containerd.update_container_resources(container, linux))
+    node.cluster.run(1)
+    node.cluster.do(node.containerd.stop_container(container, 0))
+    (told,) = node.cluster.facts(ContainerThrottled)
+
+    # 300m are wanted: 10 ms of each period last 33 ms of it, 20 ms last 67 ms.
+    assert ("web", "main", 20, 20) == (
+        told.name,
+        told.container,
+        told.nr_periods,
+        told.nr_throttled,
+    )
+    assert 10 * (66_666_667 + 33_333_334) == pytest.approx(told.throttled_ns, abs=20)
+
+
+def test_what_nothing_held_back_says_nothing(node: NodeUnderTest) -> None:
+    """300m of a core's quota."""
+    _, container = start(node, quota_us=100_000)
+    node.cluster.run(1)
+    node.cluster.do(node.containerd.stop_container(container, 0))
+
+    assert [] == node.cluster.facts(ContainerThrottled)

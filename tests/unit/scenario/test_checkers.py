@@ -20,7 +20,7 @@ from kubesim.errors import SimulationError
 from kubesim.scenario.checkers import Checkers
 from kubesim.sim import Fact
 from kubesim.sim.time import SECOND
-from tests.harness import EPOCH_NS, Cluster, node, pod
+from tests.harness import EPOCH_NS, Cluster, node, pod, quantities
 
 WHO = {"namespace": "default", "name": "web", "uid": "u"}
 
@@ -199,6 +199,72 @@ def test_more_than_allocatable_is_found_when_it_is_bound(cpu: str, pods: str) ->
             checkers(0, bound(made.uid, name))
     with pytest.raises(SimulationError, match="never exceed allocatable"):
         checkers(0, bound(made.uid, name))
+
+
+def allocate(cluster: Cluster, name: str, cpu: str, revision: int) -> Fact:
+    """The kubelet reports what it has given to a pod."""
+    status = ContainerStatus(
+        name="c", image="a", image_id="a", ready=True, restart_count=0,
+        allocated_resources=quantities(cpu=cpu),
+    )  # fmt: skip
+
+    def change(stored: Pod) -> Pod:
+        return stored.replace(status=stored.status.replace(container_statuses=(status,)))
+
+    made = cluster.api.patch(Pod, f"default/{name}", change, status=True)
+    return facts.ObjectWritten(
+        verb="update/status", kind="Pod", namespace="default", name=name, uid=made.uid,
+        resource_version=revision,
+    )  # fmt: skip
+
+
+def two_pods_of_one_core() -> tuple[Cluster, Checkers]:
+    cluster = with_room("2")
+    checkers = Checkers(cluster.api.store)
+    for revision, name in enumerate(("a", "b"), 1):
+        uid = cluster.api.create(sized(name, "1")).uid
+        made = facts.ObjectWritten(
+            verb="create", kind="Pod", namespace="default", name=name, uid=uid,
+            resource_version=revision,
+        )  # fmt: skip
+        feed(checkers, [made, bound(uid, name)])
+    return cluster, checkers
+
+
+def test_a_resize_beyond_allocatable_is_found_during_the_run() -> None:
+    """Not only at the end: when every other status had the time to be written, too."""
+    cluster, checkers = two_pods_of_one_core()
+    checkers(20 * SECOND, allocate(cluster, "b", "1500m", 3))
+    checkers(30 * SECOND, called())
+    with pytest.raises(SimulationError, match="at 20000000000 ns: requests never exceed"):
+        checkers(30 * SECOND + 1, called())
+
+
+@pytest.mark.parametrize("how", ["shrinks", "ends", "dies with its node"])
+def test_who_makes_room_for_a_resize_may_report_later(how: str) -> None:
+    """A neighbour that was resized down, ended, or whose node is gone before it could say so."""
+    cluster, checkers = two_pods_of_one_core()
+    checkers(20 * SECOND, allocate(cluster, "b", "1500m", 3))
+    if how == "shrinks":
+        checkers(21 * SECOND, allocate(cluster, "a", "500m", 4))
+    elif how == "ends":
+        uid = cluster.pod("a").uid
+        for name in ("Pending", "Failed"):
+            told = {"namespace": "default", "name": "a", "uid": uid, "node": "n1"}
+            checkers(21 * SECOND, facts.PodPhaseChanged(**told, phase=name, reason=""))
+    else:
+        checkers(21 * SECOND, dark())
+    checkers(40 * SECOND, phase("Pending"))
+
+
+def test_a_pod_that_was_on_its_way_during_a_resize_must_be_refused() -> None:
+    """Bound a moment after, it is not a fault yet; that it stays is."""
+    cluster, checkers = two_pods_of_one_core()
+    checkers(20 * SECOND, allocate(cluster, "b", "800m", 3))
+    late = cluster.api.create(sized("late", "1"))
+    checkers(21 * SECOND, bound(late.uid, "late"))
+    with pytest.raises(SimulationError, match="never exceed allocatable"):
+        checkers(32 * SECOND, phase("Pending"))
 
 
 def test_more_than_allocatable_is_found_at_the_end() -> None:
