@@ -47,8 +47,8 @@ class KubeletNumbers(CalibrationModel):
 class ContainerdNumbers(CalibrationModel):
     """containerd and what it calls.
 
-    The last five are what ending and resizing take; a preset that leaves them out lets them take no
-    time.
+    The last seven are what unpacking takes beside its bytes, and ending and resizing; a preset that
+    leaves them out lets them take no time.
 
     Attributes:
         sandbox_network: Network namespace and CNI ADD.
@@ -59,6 +59,8 @@ class ContainerdNumbers(CalibrationModel):
         unpack_ratio_percent: Size of an unpacked layer in percent of the compressed one.
         lazy_prefetch_per_mille: How much of a lazy image has to be here for a container to start.
         restart: Restarting containerd until it answers again.
+        unpack_image: Before the first layer of an image is unpacked.
+        unpack_layer: What each layer takes beside its bytes: snapshot, mount and commit.
         kill_container: From SIGKILL until the shim has told of the end.
         remove_container: RemoveContainer of one that has ended.
         stop_sandbox: StopPodSandbox: the pause container's end and CNI DEL.
@@ -75,6 +77,8 @@ class ContainerdNumbers(CalibrationModel):
     lazy_prefetch_per_mille: CountNumber
     precompiled_percent: CountNumber
     restart: DurationNumber
+    unpack_image: DurationNumber | None = None
+    unpack_layer: DurationNumber | None = None
     kill_container: DurationNumber | None = None
     remove_container: DurationNumber | None = None
     stop_sandbox: DurationNumber | None = None
@@ -120,6 +124,20 @@ class CloudNumbers(CalibrationModel):
     spot_price_percent: CountNumber
 
 
+class CommandNumbers(CalibrationModel):
+    """What a runtime's binary takes for each of its commands.
+
+    Attributes:
+        create: ``create``: the container's namespaces, cgroup and first process; a part of ``start``.
+        start: ``start``: its program; another part of ``start``.
+        delete: ``delete``, once it has ended; a part of ``stop``.
+    """
+
+    create: DurationNumber
+    start: DurationNumber
+    delete: DurationNumber
+
+
 class RuntimeNumbers(CalibrationModel):
     """A runtime that runs Linux containers.
 
@@ -129,6 +147,7 @@ class RuntimeNumbers(CalibrationModel):
         overhead: Memory of the shim and the pause container, per pod.
         pause: The part of it that is the pause container; absent when it is not known.
         zygote: The part of it that is the process from which containers are forked, if there is one.
+        commands: The parts of ``start`` and ``stop`` that are the binary's; absent when not known.
     """
 
     start: DurationNumber
@@ -136,6 +155,7 @@ class RuntimeNumbers(CalibrationModel):
     overhead: BytesNumber
     pause: BytesNumber | None = None
     zygote: BytesNumber | None = None
+    commands: CommandNumbers | None = None
 
 
 class WasmRuntimeNumbers(RuntimeNumbers):

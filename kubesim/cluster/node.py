@@ -415,6 +415,8 @@ def _image_store(numbers: ContainerdNumbers, cri: CriConfig) -> ImageStoreConfig
         discard_unpacked_layers=cri.discard_unpacked_layers,
         lazy=cri.snapshotter in LAZY_SNAPSHOTTERS,
         prefetch_per_mille=numbers.lazy_prefetch_per_mille.value,
+        unpack_image=_or_no_time(numbers.unpack_image),
+        unpack_layer=_or_no_time(numbers.unpack_layer),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubesim.calibration import Preset
 from kubesim.calibration.number import BytesNumber
+from kubesim.calibration.preset import CommandNumbers
 from kubesim.node.containerd.config import RuntimeEntry
 from kubesim.node.shim import (
     NodeServices,
@@ -29,6 +30,7 @@ from kubesim.node.shim.precompiled import PrecompiledModules
 from kubesim.node.shim.runc import (
     NO_SCRIPTS,
     Calls,
+    Commands,
     LinuxRuntime,
     RuncShim,
     RuncTask,
@@ -139,6 +141,7 @@ class ShimMaker:
                 stop=numbers.stop.distribution,
                 pod_overhead_bytes=numbers.overhead.value,
                 pause_bytes=_bytes(numbers.pause),
+                commands=_commands(runtime, numbers.commands),
             ),
             calls=self._calls,
             scripts=self._scripts,
@@ -194,6 +197,17 @@ class ShimMaker:
             outbound=self._outbound,
             native=native,
         )
+
+
+def _commands(runtime: str, numbers: CommandNumbers | None) -> Commands | None:
+    if numbers is None:
+        return None
+    return Commands(
+        name=runtime,
+        create=numbers.create.distribution,
+        start=numbers.start.distribution,
+        delete=numbers.delete.distribution,
+    )
 
 
 def _bytes(number: BytesNumber | None) -> int:

@@ -23,6 +23,7 @@ from kubesim.facts.containerd import (
     ImageRemoved,
     LayerPulled,
     LayerUnpacked,
+    RuntimeCalled,
     ShimInstalled,
     ShimRemoved,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "RequestsInFlight",
     "RunEnded",
     "RunStarted",
+    "RuntimeCalled",
     "ShimInstalled",
     "ShimRemoved",
     "StartupPhaseEnded",

@@ -28,6 +28,18 @@ class ContainerdRestarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeCalled(Fact):
+    """The runtime that a shim calls (``runtime``, as ``runc``) has done a command, as ``create``."""
+
+    node: str
+    runtime: str
+    command: str
+    pod_uid: str
+    container: str
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShimInstalled(Fact):
     """A node's containerd has a runtime that it did not have before."""
 

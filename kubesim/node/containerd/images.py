@@ -28,8 +28,11 @@ from kubesim.node.cri.messages import Image as CriImage
 from kubesim.node.machine import Machine
 from kubesim.node.machine.disk import DiskFullError
 from kubesim.sim import Event, Resource, Sim, SimProcess
+from kubesim.sim.distribution import Constant, Distribution
 from kubesim.sim.time import SECOND
 from kubesim.wire.image import Image, Layer
+
+NOTHING = Constant(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class ImageStoreConfig:
         discard_unpacked_layers: Compressed layers are deleted once they are unpacked.
         lazy: Containers start before their image is here.
         prefetch_per_mille: How much of a lazy image has to be here for a container to start.
+        unpack_image: Before the first layer is unpacked that is not yet.
+        unpack_layer: What each layer takes beside its bytes.
     """
 
     unpack_rate: int
@@ -51,6 +56,8 @@ class ImageStoreConfig:
     discard_unpacked_layers: bool = False
     lazy: bool = False
     prefetch_per_mille: int = 1000
+    unpack_image: Distribution = NOTHING
+    unpack_layer: Distribution = NOTHING
 
 
 @dataclass(slots=True)
@@ -94,6 +101,7 @@ class ImageStore:
         self._pulls: dict[str, _Pull] = {}
         self._landmarks: dict[str, Event] = {}  # what a lazy layer's container waits for
         self._down = False
+        self._rng = sim.rng(f"unpack/{node}")
 
     def get(self, reference: str) -> Image | None:
         """The image of that reference, if it is here."""
@@ -204,6 +212,7 @@ class ImageStore:
         slots = self._sim.resource(self._config.max_concurrent_downloads)
         downloaded = 0
         below: Stored | None = None
+        before = self._config.unpack_image
         wanted: list[Stored] = []
         for layer, chain in zip(image.layers, chain_ids(image.layers), strict=True):
             blob = self.content.blobs.get(layer.digest)
@@ -217,7 +226,10 @@ class ImageStore:
             snapshot = self.content.snapshots.get(chain)
             if snapshot is None:
                 snapshot = self.content.prepare(chain, layer)
-                self._sim.process(self._unpack(image.name, layer, chain, blob=blob, below=below))
+                needed = (blob,) if below is None else (blob, below)
+                work = self._unpack(image.name, layer, chain, needed=needed, before=before)
+                self._sim.process(work)
+                before = NOTHING
             wanted.append(snapshot)
             below = snapshot
         yield self._sim.all_of([stored.done for stored in wanted])
@@ -253,20 +265,27 @@ class ImageStore:
         )
 
     def _unpack(
-        self, image: str, layer: Layer, chain: str, *, blob: Stored, below: Stored | None
+        self,
+        image: str,
+        layer: Layer,
+        chain: str,
+        *,
+        needed: tuple[Stored, ...],
+        before: Distribution,
     ) -> SimProcess[None]:
+        """Unpack a layer when its blob and the layer below are here, and ``before`` is over."""
         snapshot = self.content.snapshots[chain]
-        for needed in (blob, below):
-            if needed is None:
-                continue
-            if not needed.done.processed:
-                yield needed.done
-            if needed.done.value is not None:
+        for stored in needed:
+            if not stored.done.processed:
+                yield stored.done
+            if stored.done.value is not None:
                 self.content.abandon(snapshot)
-                snapshot.done.succeed(needed.done.value)
+                snapshot.done.succeed(stored.done.value)
                 return
         began_ns = self._sim.now
-        yield from self._machine.compute(layer.size_bytes * SECOND // self._config.unpack_rate)
+        beside_ns = before.draw(self._rng) + self._config.unpack_layer.draw(self._rng)
+        bytes_ns = layer.size_bytes * SECOND // self._config.unpack_rate
+        yield from self._machine.compute(beside_ns + bytes_ns)
         yield from self.content.written(snapshot)
         if self._down:
             return

@@ -1,7 +1,10 @@
 """runc: ordinary Linux containers (and runsc, which is the same with other numbers).
 
 Mirrors: containerd cmd/containerd-shim-runc-v2, opencontainers/runc.
-Departs: what runs in the container is a model of a program (``world.workload``).
+Departs: what runs in the container is a model of a program (``world.workload``). The runtime's
+commands are told of (``RuntimeCalled``) where the preset has their times, and ``delete`` only after
+SIGTERM: after SIGKILL it is in containerd's ``kill_container``, and after an end of its own it takes no
+time.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from kubesim.facts import RuntimeCalled
 from kubesim.node.machine import Cgroup, Process
 from kubesim.node.shim.logs import ContainerLog
 from kubesim.node.shim.task import (
@@ -44,6 +48,16 @@ NO_SCRIPTS: Mapping[Role, Script] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """The binary that the shim calls, as ``runc``, and what its commands take."""
+
+    name: str
+    create: Distribution
+    start: Distribution
+    delete: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxRuntime:
     """The numbers of one such runtime.
 
@@ -53,6 +67,7 @@ class LinuxRuntime:
         stop: From SIGTERM to the end, for a program that obeys.
         pod_overhead_bytes: Memory of the shim and pause.
         pause_bytes: The part of it that is pause.
+        commands: The parts of ``start`` and ``stop`` that are the binary's, if they are known.
     """
 
     name: str
@@ -60,6 +75,7 @@ class LinuxRuntime:
     stop: Distribution
     pod_overhead_bytes: int
     pause_bytes: int = 0
+    commands: Commands | None = None
 
 
 class RuncShim:
@@ -154,8 +170,7 @@ class RuncTask:
     def start(self) -> SimProcess[None]:
         """Let the runtime work until the program runs, then let that run in its cgroup."""
         machine = self._services.machine
-        start = self.program.start or self._runtime.start
-        yield from machine.compute(start.draw(self.rng))
+        yield from self._set_up()
         if self._stopping:
             return
         self.cgroup = self.spec.make_cgroup(machine)
@@ -190,6 +205,33 @@ class RuncTask:
             return
         self._services.sim.process(self._process.run())
         self._services.sim.when(self._process.ended, self._process_ended)
+
+    def _set_up(self) -> SimProcess[None]:
+        """What containerd and the shim do, and then the runtime's ``create`` and ``start``."""
+        machine, commands = self._services.machine, self._runtime.commands
+        took_ns = (self.program.start or self._runtime.start).draw(self.rng)
+        if commands is None or self.program.start is not None:
+            yield from machine.compute(took_ns)
+            return
+        rng = self.sim.rng(f"{self.spec.scope}/commands")
+        create_ns, start_ns = commands.create.draw(rng), commands.start.draw(rng)
+        yield from machine.compute(max(0, took_ns - create_ns - start_ns))
+        for command, command_ns in (("create", create_ns), ("start", start_ns)):
+            began_ns = self.sim.now
+            yield from machine.compute(command_ns)
+            self._called(commands.name, command, began_ns)
+
+    def _called(self, runtime: str, command: str, began_ns: int) -> None:
+        self.sim.emit(
+            RuntimeCalled(
+                node=self._services.node,
+                runtime=runtime,
+                command=command,
+                pod_uid=self.spec.uid,
+                container=self.spec.container,
+                began_ns=began_ns,
+            )
+        )
 
     def _queue(self) -> Queue | None:
         """Where its messages come from."""
@@ -229,7 +271,16 @@ class RuncTask:
         program = self.program
         cut_short = _ends_by_itself(program) and not program.finishes
         code = EXIT_SIGNAL_BASE + SIGTERM if cut_short else 0
-        self._services.sim.call_in(delay_ns, self._end, code)
+        commands = self._runtime.commands
+        if commands is not None:
+            rng = self.sim.rng(f"{self.spec.scope}/commands")
+            delete_ns = min(delay_ns, commands.delete.draw(rng))
+            self.sim.call_in(delay_ns, self._deleted, commands.name, delete_ns)
+        self.sim.call_in(delay_ns, self._end, code)
+
+    def _deleted(self, runtime: str, took_ns: int) -> None:
+        if not self.exited.triggered:
+            self._called(runtime, "delete", self.sim.now - took_ns)
 
     def execute(self, command: tuple[str, ...]) -> SimProcess[int]:
         """Start a command beside the program; how it ends is as the program is.

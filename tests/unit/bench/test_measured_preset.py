@@ -23,24 +23,22 @@ def simulated() -> dict[str, list[float]]:
     return simulate(PRESET, pods=2_000, pulls=1_000)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", [*PHASES, *HELD_OUT])
 def test_a_recorded_phase_is_reproduced(phase: str, simulated: dict[str, list[float]]) -> None:
-    """Median and 99th percentile are within 10 % of what was recorded."""
+    """Median and 99th percentile are within 10 % of what was recorded, fitted to it or not."""
     recorded = load_samples(recorded_path("2026-11")).ms[phase]
     wanted = np.percentile(recorded, (50, 99))
     got = np.percentile(simulated[phase], (50, 99))
     assert list(wanted) == pytest.approx(list(got), rel=0.10)
 
 
-@pytest.mark.parametrize(
-    ("phase", "error"), list(zip(HELD_OUT, (0.10, 0.20, 0.10), strict=True)), ids=HELD_OUT
-)
-def test_images_of_five_layers_take_what_was_recorded(
-    phase: str, error: float, simulated: dict[str, list[float]]
-) -> None:
-    """Nothing was fitted to them; their median follows from downloads at a time and chain order."""
-    recorded = load_samples(recorded_path("2026-11")).ms[phase]
-    assert np.median(recorded) == pytest.approx(np.median(simulated[phase]), rel=error)
+def test_nothing_is_fitted_to_what_is_held_out() -> None:
+    """Without the pulls of five layers the preset has the same numbers."""
+    samples = load_samples(recorded_path("2026-11"))
+    numbers = preset_numbers(samples)
+    for phase in HELD_OUT:
+        del samples.ms[phase]
+    assert numbers == preset_numbers(samples)
 
 
 def test_a_kill_after_the_grace_period_takes_the_grace_period_and_the_kill() -> None:
