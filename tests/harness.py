@@ -20,14 +20,14 @@ from kubesim.controlplane.client import Client, ClientConfig
 from kubesim.facts import ContainerExited, ContainerStarted, CriCalled, EventRecorded
 from kubesim.node.containerd import Containerd, ContainerdConfig
 from kubesim.node.containerd.cni import HostLocal
-from kubesim.node.containerd.config import CriConfig
+from kubesim.node.containerd.config import CriConfig, EndingTimes
 from kubesim.node.containerd.images import ImageStoreConfig
 from kubesim.node.containerd.remotes import RemoteError
 from kubesim.node.kubelet import Kubelet, KubeletConfig
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.machine import Cadvisor, Disk, Machine
 from kubesim.node.shim import NodeServices, Shim
-from kubesim.node.shim.runc import LinuxRuntime, RuncShim
+from kubesim.node.shim.runc import Commands, LinuxRuntime, RuncShim
 from kubesim.sim import Fact, Sim, SimProcess
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import MICROSECOND, MILLISECOND, SECOND, seconds
@@ -172,6 +172,7 @@ class NodeUnderTest:
         disk: str = "100Gi",
         disk_bytes: int = 0,
         cri: CriConfig | None = None,
+        ending: EndingTimes | None = None,
         **settings: Any,
     ) -> None:
         sim = cluster.sim
@@ -208,6 +209,7 @@ class NodeUnderTest:
                 create_wasm_container=Constant(5 * MILLISECOND),
                 images=ImageStoreConfig(unpack_rate=20 * MB, **(images_config or {})),
                 cri=cri or CriConfig(),
+                ending=ending or EndingTimes(),
             ),
             runtimes={**runtimes, **(shims(self.services) if shims else {})},
             remote=self,
@@ -288,13 +290,16 @@ def run_process(sim: Sim, work: SimProcess[T]) -> T:
     return process.value  # type: ignore[no-any-return]
 
 
-def runc(services: NodeServices, *, stop_ns: int = 0) -> RuncShim:
+def runc(
+    services: NodeServices, *, stop_ns: int = 0, commands: Commands | None = None
+) -> RuncShim:
     """A runc that takes 20 ms to start a container."""
     runtime = LinuxRuntime(
         name="containerd-shim-runc-v2",
         start=Constant(20 * MILLISECOND),
         stop=Constant(stop_ns),
         pod_overhead_bytes=1 << 20,
+        commands=commands,
     )
     return RuncShim(services, runtime=runtime)
 

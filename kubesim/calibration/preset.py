@@ -47,7 +47,7 @@ class KubeletNumbers(CalibrationModel):
 class ContainerdNumbers(CalibrationModel):
     """containerd and what it calls.
 
-    The last seven are what unpacking takes beside its bytes, and ending and resizing; a preset that
+    The last nine are what unpacking takes beside its bytes, and ending and resizing; a preset that
     leaves them out lets them take no time.
 
     Attributes:
@@ -63,8 +63,10 @@ class ContainerdNumbers(CalibrationModel):
         unpack_layer: What each layer takes beside its bytes: snapshot, mount and commit.
         kill_container: From SIGKILL until the shim has told of the end.
         remove_container: RemoveContainer of one that has ended.
-        stop_sandbox: StopPodSandbox: the pause container's end and CNI DEL.
+        stop_sandbox: StopPodSandbox: the pause container's end.
+        stop_network: CNI DEL in StopPodSandbox; ``stop_sandbox`` has it where this is absent.
         remove_sandbox: RemovePodSandbox of a stopped one.
+        remove_network: What that takes longer if it had a network of its own; likewise.
         update_container: UpdateContainerResources, and the same of a whole pod.
     """
 
@@ -82,7 +84,9 @@ class ContainerdNumbers(CalibrationModel):
     kill_container: DurationNumber | None = None
     remove_container: DurationNumber | None = None
     stop_sandbox: DurationNumber | None = None
+    stop_network: DurationNumber | None = None
     remove_sandbox: DurationNumber | None = None
+    remove_network: DurationNumber | None = None
     update_container: DurationNumber | None = None
 
 

@@ -425,7 +425,9 @@ def _ending(numbers: ContainerdNumbers) -> EndingTimes:
         kill_container=_or_no_time(numbers.kill_container),
         remove_container=_or_no_time(numbers.remove_container),
         stop_sandbox=_or_no_time(numbers.stop_sandbox),
+        stop_network=_or_no_time(numbers.stop_network),
         remove_sandbox=_or_no_time(numbers.remove_sandbox),
+        remove_network=_or_no_time(numbers.remove_network),
         update_container=_or_no_time(numbers.update_container),
     )
 

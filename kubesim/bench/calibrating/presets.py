@@ -3,11 +3,13 @@
 =====================================  ==========================================================
 ``containerd.sandbox_runtime``         RunPodSandbox in the host's network
 ``containerd.sandbox_network``         what RunPodSandbox with CNI takes beyond that
+``containerd.stop_sandbox``            StopPodSandbox in the host's network
+``containerd.stop_network``            what StopPodSandbox with CNI takes beyond that
+``containerd.remove_sandbox``          RemovePodSandbox in the host's network
+``containerd.remove_network``          what RemovePodSandbox with CNI takes beyond that
 ``containerd.create_container``        CreateContainer
 ``containerd.kill_container``          StopContainer with a timeout of 0
 ``containerd.remove_container``        RemoveContainer
-``containerd.stop_sandbox``            StopPodSandbox with CNI
-``containerd.remove_sandbox``          RemovePodSandbox with CNI
 ``containerd.unpack_rate``             how unpacking (after the download) grows with the size
 ``containerd.unpack_layer``            how it grows with the number of layers
 ``containerd.unpack_image``            what unpacking the smallest image takes beyond these
@@ -42,8 +44,8 @@ DIRECT = {
     "containerd.create_container": "cri/CreateContainer",
     "containerd.kill_container": "cri/StopContainer/kill",
     "containerd.remove_container": "cri/RemoveContainer",
-    "containerd.stop_sandbox": "cri/StopPodSandbox",
-    "containerd.remove_sandbox": "cri/RemovePodSandbox",
+    "containerd.stop_sandbox": "cri/StopPodSandbox/host",
+    "containerd.remove_sandbox": "cri/RemovePodSandbox/host",
     "registry.resolve": "pull/present",
     "runtimes.runc.start": "cri/StartContainer",
     "runtimes.runc.stop": "cri/StopContainer",
@@ -57,6 +59,13 @@ DIRECT = {
     "wasm_runtimes.wasmtime.load": "wasm/load",
     "wasm_runtimes.wasmtime.instantiate": "wasm/instantiate",
 }
+
+NETWORKS = {
+    "containerd.sandbox_network": "containerd.sandbox_runtime",
+    "containerd.stop_network": "containerd.stop_sandbox",
+    "containerd.remove_network": "containerd.remove_sandbox",
+}
+"""What the calls take in the host's network, and for a network beyond that."""
 
 PARTS = ("create", "start")
 NOTHING = Fit(family="", median_ms=0.0, spread={"sigma": 0.0}, ks=0.0, p=1.0, aic=0.0, n=0)
@@ -108,11 +117,11 @@ def preset_numbers(samples: Samples) -> dict[str, dict[str, Any]]:
     """Every number that the samples give, by its path in a preset."""
     fits = {path: fit(samples.ms[name]) for path, name in DIRECT.items() if name in samples.ms}
     numbers = {path: _duration(samples, DIRECT[path], found) for path, found in fits.items()}
-    runtime = fits.get("containerd.sandbox_runtime")
-    if runtime is not None and "cri/RunPodSandbox" in samples.ms:
-        network = fit_remainder(samples.ms["cri/RunPodSandbox"], runtime)
-        name = "cri/RunPodSandbox less cri/RunPodSandbox/host"
-        numbers["containerd.sandbox_network"] = _duration(samples, name, network)
+    for path, host in NETWORKS.items():
+        call = DIRECT[host].removesuffix("/host")
+        if host in fits and call in samples.ms:
+            network = fit_remainder(samples.ms[call], fits[host])
+            numbers[path] = _duration(samples, f"{call} less {DIRECT[host]}", network)
     resolve, slope = fits.get("registry.resolve"), pull_slope(samples)
     if resolve is not None and slope is not None:
         numbers |= _pulling(samples, resolve, slope)

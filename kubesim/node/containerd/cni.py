@@ -2,8 +2,8 @@
 
 Mirrors: containerd internal/cri/server/sandbox_run.go (setupPodNetwork, teardownPodNetwork); the
 host-local IPAM plugin (containernetworking/plugins plugins/ipam/host-local).
-Departs: how long ADD takes is containerd's ``sandbox_network``; DEL is part of
-``stop_sandbox``.
+Departs: how long ADD takes is containerd's ``sandbox_network``; DEL is ``stop_network``, or a part of
+``stop_sandbox`` where that is not known.
 """
 
 from __future__ import annotations

@@ -75,16 +75,28 @@ class EndingTimes:
     Attributes:
         kill_container: From SIGKILL until the shim has told of the end.
         remove_container: RemoveContainer of one that has ended.
-        stop_sandbox: The pause container's end and CNI DEL.
+        stop_sandbox: StopPodSandbox: the pause container's end.
+        stop_network: CNI DEL in StopPodSandbox; ``stop_sandbox`` has it where this is not known.
         remove_sandbox: RemovePodSandbox of a stopped one.
+        remove_network: What that takes longer if it had a network of its own.
         update_container: UpdateContainerResources, and the same of a whole pod.
     """
 
     kill_container: Distribution = NO_TIME
     remove_container: Distribution = NO_TIME
     stop_sandbox: Distribution = NO_TIME
+    stop_network: Distribution = NO_TIME
     remove_sandbox: Distribution = NO_TIME
+    remove_network: Distribution = NO_TIME
     update_container: Distribution = NO_TIME
+
+    def of_stop(self, has_network: bool) -> tuple[Distribution, ...]:
+        """The parts of StopPodSandbox."""
+        return (self.stop_sandbox, *((self.stop_network,) if has_network else ()))
+
+    def of_removal(self, has_network: bool) -> tuple[Distribution, ...]:
+        """The parts of RemovePodSandbox."""
+        return (self.remove_sandbox, *((self.remove_network,) if has_network else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

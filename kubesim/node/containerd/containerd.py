@@ -133,7 +133,7 @@ class Containerd(ResourceUpdates, ExecServer):
         if not self._pods[uid]:
             del self._pods[uid]
             self._layers.forget(uid)
-        work = self._spend(self._config.ending.remove_sandbox)
+        work = self._spend(*self._config.ending.of_removal(sandbox.has_network))
         yield from self._calls.call("RemovePodSandbox", uid, pod_sandbox_id, work)
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> SimProcess[PodSandboxStatus]:
@@ -304,7 +304,7 @@ class Containerd(ResourceUpdates, ExecServer):
         for sandbox in self._sandboxes.values():
             if sandbox.status.state is PodSandboxState.READY:
                 sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
-                self._cni.delete(sandbox.status.ip)
+                self._give_back(sandbox)
 
     def _run_pod_sandbox(self, config: PodSandboxConfig, handler: str) -> SimProcess[str]:
         shim = self.shim(handler)
@@ -315,13 +315,7 @@ class Containerd(ResourceUpdates, ExecServer):
                 f'no runtime for "{handler}" is configured',
             )
         metadata = config.metadata
-        began_ns = self._sim.now
-        yield self._sim.timeout(self._config.sandbox_network.draw(self._rng))
-        try:
-            ip = self._cni.add()
-        except RuntimeError as error:
-            raise CriError("Unknown", f"failed to setup network for sandbox: {error}") from None
-        self._phase_ended("sandbox-network", config, began_ns=began_ns)
+        ip = "" if config.linux.host_network else (yield from self._set_up_network(config))
         began_ns = self._sim.now
         yield from self._services.machine.compute(self._config.sandbox_runtime.draw(self._rng))
         self._phase_ended("sandbox-runtime", config, began_ns=began_ns)
@@ -341,6 +335,21 @@ class Containerd(ResourceUpdates, ExecServer):
         self._notify(metadata.uid)
         return sandbox_id
 
+    def _set_up_network(self, config: PodSandboxConfig) -> SimProcess[str]:
+        began_ns = self._sim.now
+        yield self._sim.timeout(self._config.sandbox_network.draw(self._rng))
+        try:
+            ip = self._cni.add()
+        except RuntimeError as error:
+            raise CriError("Unknown", f"failed to setup network for sandbox: {error}") from None
+        self._phase_ended("sandbox-network", config, began_ns=began_ns)
+        return ip
+
+    def _give_back(self, sandbox: Sandbox) -> None:
+        """Give its address back, unless it was in the host's network."""
+        if sandbox.has_network:
+            self._cni.delete(sandbox.status.ip)
+
     def _stop_pod_sandbox(self, sandbox: Sandbox) -> SimProcess[None]:
         for container_id in sandbox.containers:
             container = self._containers.get(container_id)
@@ -349,9 +358,9 @@ class Containerd(ResourceUpdates, ExecServer):
         if sandbox.status.state is PodSandboxState.READY:
             sandbox.status = replace(sandbox.status, state=PodSandboxState.NOTREADY)
             sandbox.stop(self._services.machine)
-            self._cni.delete(sandbox.status.ip)
+            self._give_back(sandbox)
             self._notify(sandbox.status.metadata.uid)
-            yield from self._spend(self._config.ending.stop_sandbox)
+            yield from self._spend(*self._config.ending.of_stop(sandbox.has_network))
         yield self._sim.timeout(0)
 
     def _create_container(
@@ -453,8 +462,8 @@ class Containerd(ResourceUpdates, ExecServer):
             yield exited
             yield from self._spend(self._config.ending.kill_container)
 
-    def _spend(self, distribution: Distribution) -> SimProcess[None]:
-        took_ns = distribution.draw(self._rng)
+    def _spend(self, *parts: Distribution) -> SimProcess[None]:
+        took_ns = sum(part.draw(self._rng) for part in parts)
         if took_ns:
             yield self._sim.timeout(took_ns)
 

@@ -48,6 +48,11 @@ class Sandbox:
     processes: tuple[Process, ...]
     containers: list[str] = field(default_factory=list)
 
+    @property
+    def has_network(self) -> bool:
+        """Whether it has a network of its own, and not the host's."""
+        return bool(self.status.ip)
+
     @classmethod
     def start(
         cls,

@@ -78,11 +78,14 @@ class LinuxPodSandboxConfig:
         cgroup_parent: The pod's cgroup; empty leaves it to the runtime.
         resources: The limits of the whole pod.
         overhead: What the pod's RuntimeClass adds for the runtime itself; ``None`` when nothing.
+        host_network: CRI's ``namespace_options.network: NODE``: no network of its own, and no address.
+            The kubelet never asks for it: ``hostNetwork`` is not simulated.
     """
 
     cgroup_parent: str = ""
     resources: LinuxContainerResources = LinuxContainerResources()
     overhead: LinuxContainerResources | None = None
+    host_network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

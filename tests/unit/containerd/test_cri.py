@@ -2,21 +2,25 @@
 
 import contextlib
 import gc
+from dataclasses import replace
 
 import pytest
 from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest, image, program, runc
 
 from kubesim.facts import CriCalled
+from kubesim.node.containerd.config import EndingTimes
 from kubesim.node.cri.messages import (
     ContainerConfig,
     ContainerState,
     CriError,
+    LinuxPodSandboxConfig,
     PodSandboxConfig,
     PodSandboxMetadata,
     PodSandboxState,
 )
 from kubesim.node.shim import NodeServices, Shim
 from kubesim.sim import Interrupt, SimProcess
+from kubesim.sim.distribution import Constant
 
 SANDBOX = PodSandboxConfig(metadata=PodSandboxMetadata(name="web", namespace="default", uid="u1"))
 MAIN = ContainerConfig(name="main", attempt=0, image="app:1")
@@ -39,6 +43,29 @@ def started(node: NodeUnderTest) -> tuple[str, str]:
     container = do(runtime.create_container(sandbox, MAIN, SANDBOX))
     do(runtime.start_container(container))
     return sandbox, container
+
+
+def test_a_sandbox_in_the_hosts_network_needs_no_cni() -> None:
+    """No address, and none of the time that a network takes, at its start and at its end."""
+    ending = EndingTimes(
+        stop_sandbox=Constant(20 * MILLISECOND),
+        stop_network=Constant(30 * MILLISECOND),
+        remove_sandbox=Constant(2 * MILLISECOND),
+        remove_network=Constant(8 * MILLISECOND),
+    )
+    node = NodeUnderTest(Cluster(), image(), kubelet=False, ending=ending)
+    host = replace(SANDBOX, linux=LinuxPodSandboxConfig(host_network=True))
+    took_ms = []
+    for config in (SANDBOX, host):
+        do, runtime = node.cluster.do, node.containerd
+        sandbox = do(runtime.run_pod_sandbox(config, ""))
+        assert (config is SANDBOX) == bool(do(runtime.pod_sandbox_status(sandbox)).ip)
+        do(runtime.stop_pod_sandbox(sandbox))
+        do(runtime.remove_pod_sandbox(sandbox))
+    for at_ns, call in node.cluster.sim.journal.of(CriCalled):
+        if call.method != "PodSandboxStatus":
+            took_ms.append((at_ns - call.began_ns) // MILLISECOND)
+    assert [150, 50, 10, 50, 20, 2] == took_ms
 
 
 def test_a_pods_calls_in_their_order(node: NodeUnderTest) -> None:

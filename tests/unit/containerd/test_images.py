@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kubesim.facts import ImagePulled, ImageRemoved, LayerPulled
 from kubesim.node.cri.messages import CriError
 from kubesim.sim import Interrupt, SimProcess
+from kubesim.sim.distribution import Constant
 from kubesim.wire.image import Image, Layer
 
 RESOLVE_NS = 200 * MILLISECOND
@@ -51,6 +52,22 @@ def test_unpacking_overlaps_downloading() -> None:
     node = node_with(image("app:1", 2 * MB, 6 * MB))
 
     assert RESOLVE_NS + 8 * MB * DOWNLOAD_NS + 6 * MB * UNPACK_NS == pull(node)
+
+
+def test_every_image_and_every_layer_takes_time_to_unpack_beside_its_bytes() -> None:
+    """Once 7 ms before the first, and 5 ms each; both only for what is not unpacked yet."""
+    beside = {
+        "unpack_image": Constant(7 * MILLISECOND), "unpack_layer": Constant(5 * MILLISECOND)
+    }  # fmt: skip
+    base, more = image("base:1", MB, MB), image("app:1", MB, MB, MB)
+    app = replace(more, layers=(*base.layers, *more.layers[2:]))
+    node = NodeUnderTest(
+        Cluster(), base, app, kubelet=False, bandwidth=10 * MB, images_config=beside
+    )
+    # Both layers are downloaded side by side; then one after the other is unpacked.
+    two = RESOLVE_NS + 2 * MB * (DOWNLOAD_NS + UNPACK_NS) + (7 + 5 + 5) * MILLISECOND
+    assert two == pull(node, "base:1")
+    assert RESOLVE_NS + MB * (DOWNLOAD_NS + UNPACK_NS) + (7 + 5) * MILLISECOND == pull(node)
 
 
 def test_at_most_three_layers_of_an_image_are_downloaded_at_once() -> None:

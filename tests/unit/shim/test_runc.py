@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from harness import MILLISECOND, SECOND, Cluster, NodeUnderTest, program, runc
 
-from kubesim.facts import LogWritten
+from kubesim.facts import LogWritten, RuntimeCalled
 from kubesim.node.shim import ExitStatus, ShimError, TaskSpec
-from kubesim.node.shim.runc import RuncTask
+from kubesim.node.shim.runc import Commands, RuncTask
 from kubesim.node.shim.task import SIGKILL, SIGTERM
 from kubesim.sim.distribution import Constant
 from kubesim.wire.http import ConnectionRefused, HttpRequest, Served
@@ -86,6 +86,56 @@ def test_sigterm_ends_it_after_a_while(node: NodeUnderTest) -> None:
     node.cluster.run(0.001)
 
     assert 0 == ended(made).exit_code
+
+
+COMMANDS = Commands(
+    name="runc",
+    create=Constant(12 * MILLISECOND),
+    start=Constant(3 * MILLISECOND),
+    delete=Constant(4 * MILLISECOND),
+)
+
+
+def commands(node: NodeUnderTest) -> list[tuple[str, str, int, int]]:
+    """What the runtime did: runtime, command, from, to; in milliseconds."""
+    journal = node.cluster.sim.journal.of(RuntimeCalled)
+    return [
+        (fact.runtime, fact.command, fact.began_ns // MILLISECOND, at_ns // MILLISECOND)
+        for at_ns, fact in journal
+    ]
+
+
+def test_the_runtimes_commands_are_the_last_part_of_start_and_stop(node: NodeUnderTest) -> None:
+    """Of 20 ms until it runs the last 15 are ``create`` and ``start``; ``delete`` ends the stop."""
+    made = runc(node.services, stop_ns=30 * MILLISECOND, commands=COMMANDS).create(spec(program()))
+    node.cluster.do(made.start())
+    assert 20 * MILLISECOND == node.cluster.sim.now
+    made.kill(SIGTERM)
+    node.cluster.run(1)
+    assert [
+        ("runc", "create", 5, 17),
+        ("runc", "start", 17, 20),
+        ("runc", "delete", 46, 50),
+    ] == commands(node)
+    assert made.exited.triggered
+
+
+def test_after_sigkill_no_delete_is_told_of(node: NodeUnderTest) -> None:
+    """It is in containerd's time then; a stop that was under way tells of nothing either."""
+    made = runc(node.services, stop_ns=SECOND, commands=COMMANDS).create(spec(program()))
+    node.cluster.do(made.start())
+    made.kill(SIGTERM)
+    made.kill(SIGKILL)
+    node.cluster.run(2)
+    assert ["create", "start"] == [command for _, command, _, _ in commands(node)]
+
+
+def test_a_program_with_a_start_of_its_own_has_it_whole(node: NodeUnderTest) -> None:
+    """What its image says of the start is not taken apart."""
+    own = program(start=Constant(7 * MILLISECOND))
+    node.cluster.do(runc(node.services, commands=COMMANDS).create(spec(own)).start())
+    assert 7 * MILLISECOND == node.cluster.sim.now
+    assert [] == commands(node)
 
 
 def test_sigkill_ends_it_at_once(node: NodeUnderTest) -> None:
