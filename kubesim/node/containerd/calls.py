@@ -21,6 +21,7 @@ REFUSED_WHILE_DOWN = (
     "CreateContainer",
     "StartContainer",
     "ExecSync",
+    "CheckpointContainer",
 )
 CONNECTION_REFUSED = (
     'connection error: desc = "transport: Error while dialing: dial unix '

@@ -1,12 +1,14 @@
-"""ExecSync: a command in a running container.
+"""ExecSync, a command in a running container, and CheckpointContainer: what not every shim can do.
 
-Mirrors: containerd internal/cri/server/container_execsync.go; messages as there.
-Departs: a command that is given up goes on in the container, where the real one is killed.
+Mirrors: containerd internal/cri/server/container_execsync.go, container_checkpoint_linux.go; messages
+as there.
+Departs: a command that is given up goes on in the container, where the real one is killed. Whether CRIU
+is there is asked after the container and its shim, so that each says what it lacks itself.
 """
 
 from __future__ import annotations
 
-from kubesim.node.containerd.calls import CallLog
+from kubesim.node.containerd.calls import CallLog, no_work
 from kubesim.node.containerd.store import Container
 from kubesim.node.cri.messages import ContainerState, CriError, ExecSyncResponse
 from kubesim.node.shim import ShimError
@@ -43,12 +45,38 @@ class ExecServer:
             )
         )
 
+    def checkpoint_container(self, container_id: str) -> SimProcess[None]:
+        """Freeze a running container into an image.
+
+        Raises:
+            CriError: If it does not run, or its runtime or node cannot.
+        """
+        container = self._containers.get(container_id)
+        if container is None:
+            raise CriError("NotFound", f'failed to find container "{container_id}": not found')
+        work = self._checkpoint(container)
+        yield from self._calls.call(
+            "CheckpointContainer", container.spec.uid, container.status.name, work
+        )
+
     def exec_outlook(self, container_id: str) -> Outlook | None:
         """Until when a command in the container would end alike."""
         container = self._containers.get(container_id)
         if container is None or container.status.state is not ContainerState.RUNNING:
             return None
         return container.task.exec_outlook()
+
+    def _checkpoint(self, container: Container) -> SimProcess[None]:
+        yield from no_work()
+        state, name = container.status.state, f'container "{container.status.id}"'
+        running = ContainerState.RUNNING
+        if state is not running:
+            only = f"only {running.value} containers can be checkpointed"
+            raise CriError("Unknown", f"{name} is in {state.value} state. {only}")
+        try:
+            container.task.checkpoint()
+        except ShimError as error:
+            raise CriError("Unknown", f"checkpointing {name} failed: {error}") from None
 
     def _exec_sync(
         self, container: Container, cmd: tuple[str, ...], timeout_ns: int

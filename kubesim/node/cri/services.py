@@ -82,6 +82,10 @@ class RuntimeService(Protocol):
         """Run a command in a container to its end; ``timeout_ns`` 0 means none."""
         ...
 
+    def checkpoint_container(self, container_id: str) -> SimProcess[None]:
+        """Freeze a running container into an image."""
+        ...
+
     def exec_outlook(self, container_id: str) -> Outlook | None:
         """Until when a command would end alike (not CRI's: what lets the kubelet skip probes)."""
         ...

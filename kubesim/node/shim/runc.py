@@ -44,6 +44,7 @@ Script = Callable[["RuncTask"], SimProcess[int]]
 """What a program of a special role does, in its container; gives its exit code."""
 
 
+NO_CRIU = 'exec: "criu": executable file not found in $PATH'
 NO_SCRIPTS: Mapping[Role, Script] = MappingProxyType({})
 
 
@@ -305,6 +306,14 @@ class RuncTask:
         return replace(
             outlook, steady=lambda every_ns: system.add_steady(start.median_ns, every_ns)
         )
+
+    def checkpoint(self) -> None:
+        """CRIU would do it; the nodes' images do not come with it.
+
+        Raises:
+            ShimError: Always.
+        """
+        raise ShimError(NO_CRIU)
 
     def _process_ended(self, ended: Event) -> None:
         assert isinstance(ended.value, int)

@@ -1,7 +1,7 @@
 """The task API: what every shim offers, and what it is given.
 
-Mirrors: containerd api/runtime/task/v3/shim.proto (Create, Start, Kill, Wait, Exec).
-Departs: Pause and Checkpoint come with the rooms that need them.
+Mirrors: containerd api/runtime/task/v3/shim.proto (Create, Start, Kill, Wait, Exec, Checkpoint).
+Departs: no Pause; a checkpoint has no content: there is nothing that could restore one.
 """
 
 from __future__ import annotations
@@ -145,6 +145,14 @@ class Task(Protocol):
 
     def exec_outlook(self) -> Outlook | None:
         """Until when a command would end alike; ``None`` when nobody knows."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Freeze the container into an image.
+
+        Raises:
+            ShimError: If the runtime cannot.
+        """
         ...
 
 

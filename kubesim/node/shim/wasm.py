@@ -81,6 +81,7 @@ from kubesim.wire.spinvariables import component_of
 
 # runwasi's shims serve the task API of version 2, and of that no Exec.
 EXEC_NOT_SUPPORTED = "/containerd.task.v2.Task/Exec is not supported"
+CHECKPOINT_NOT_SUPPORTED = "/containerd.task.v2.Task/Checkpoint is not supported"
 LISTEN_VARIABLE = "SPIN_HTTP_LISTEN_ADDR"
 
 
@@ -345,6 +346,14 @@ class WasmTask:
     def exec_outlook(self) -> Outlook | None:
         """It never becomes possible."""
         return Outlook()
+
+    def checkpoint(self) -> None:
+        """The shims' task service has no Checkpoint either.
+
+        Raises:
+            ShimError: Always.
+        """
+        raise ShimError(CHECKPOINT_NOT_SUPPORTED)
 
     def _command(self, module: Module | Component, given: Given) -> SimProcess[None]:
         """Make an instance, run its ``_start`` and let its output and end happen when due."""

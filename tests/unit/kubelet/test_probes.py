@@ -7,6 +7,8 @@ from harness import SECOND, Cluster, NodeUnderTest, bound, image, program
 
 from kubesim.api.podutil import get_pod_condition
 from kubesim.facts import CriCalled, EventRecorded
+from kubesim.node.shim import NodeServices, Shim
+from kubesim.node.shim.runc import LinuxRuntime, RuncShim
 from kubesim.sim.distribution import Constant
 from kubesim.sim.time import seconds
 from kubesim.wire.image import Condition, Health
@@ -49,6 +51,23 @@ def test_without_a_readiness_probe_running_is_ready(cluster: Cluster) -> None:
     cluster.run(5)
 
     assert ready(cluster)
+
+
+def test_a_relist_between_creation_and_start_is_no_failure(cluster: Cluster) -> None:
+    """A start longer than the relist's period: what was created and does not run yet has not failed."""
+
+    def slow(services: NodeServices) -> dict[str, Shim]:
+        runtime = LinuxRuntime(
+            name="slow", start=Constant(2 * SECOND), stop=Constant(0), pod_overhead_bytes=0
+        )
+        return {"runc": RuncShim(services, runtime=runtime)}
+
+    node = NodeUnderTest(cluster, app(healthy_after_ns=0), shims=slow)
+    cluster.api.create(probed(livenessProbe=HTTP | {"periodSeconds": 1}))
+    cluster.run(30)
+
+    assert [] == cluster.events("Killing")
+    assert 1 == len(node.starts())
 
 
 def test_readiness_is_asked_at_once_and_then_every_period(cluster: Cluster) -> None:

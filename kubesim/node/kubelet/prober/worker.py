@@ -112,7 +112,7 @@ class ProbeWorker:
         self._container_id = ""
         self._last: Result | None = None
         self._run_length = 0
-        self._on_hold = False
+        self._on_hold = self._ran = False
         self._events = 0
         self._kicked = self._manual = self._stopped = False
         self._wake: Event | None = None
@@ -187,12 +187,14 @@ class ProbeWorker:
         if seen.container_id != self._container_id:
             self._results.by_container.pop((self._type, self._container_id), None)
             self._container_id = seen.container_id
-            self._on_hold = False
+            self._on_hold = self._ran = False
             self._set(INITIAL[self._type])
         if seen.started_ns is None:
-            if not self._on_hold:
+            # A relist may fall between a container's creation and its start: that is no failure.
+            if not self._on_hold and (self._ran or seen.ended):
                 self._set(Result.FAILURE)
             return None
+        self._ran = True
         going = self._pod().metadata.deletion_timestamp is not None
         if going and self._type is not ProbeType.READINESS:
             self._set(Result.SUCCESS)
