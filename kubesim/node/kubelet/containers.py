@@ -176,6 +176,7 @@ class PodContainers:
             if container.volume_mounts:
                 mounts = self._volumes.mounts(pod, container, dict(envs))
                 config = replace(config, mounts=mounts)
+            yield from context.images.image_user(pod, container)
             container_id = yield from context.runtime.create_container(
                 sandbox.id, config, sandbox.config
             )

@@ -16,6 +16,7 @@ from kubesim.node.cri.services import ImageService
 from kubesim.node.kubelet.backoff import BackOff
 from kubesim.node.kubelet.configuration import KubeletConfiguration
 from kubesim.node.kubelet.container import should_pull
+from kubesim.node.kubelet.environment import ConfigError
 from kubesim.node.kubelet.puller import Puller, PullThrottled
 from kubesim.sim import Sim, SimProcess
 from kubesim.sim.time import MILLISECOND, SECOND
@@ -66,7 +67,10 @@ class ImageManager:
         present = (yield from self._images.image_status(image, pod_uid=pod.uid)) is not None
         if not should_pull(container, present=present):
             if present:
-                message = f'Container image "{image}" already present on machine'
+                message = (
+                    f'Container image "{image}" already present on machine '
+                    "and can be accessed by the pod"
+                )
                 self._recorder.normal(pod, "Pulled", message)
                 return None
             message = f'Container image "{image}" is not present with pull policy of Never'
@@ -80,6 +84,18 @@ class ImageManager:
             message += f": ErrImagePull: {self._last_errors[key]}"
             return Waiting(reason="ImagePullBackOff", message=message, retry_in_ns=remaining_ns)
         return (yield from self._pull(pod, image, sandbox, key=key))
+
+    def image_user(self, pod: Pod, container: Container) -> SimProcess[None]:
+        """Ask once more for a container's image, whose user its process gets (getImageUser).
+
+        Raises:
+            ConfigError: If the runtime does not answer.
+        """
+        assert container.image, container.name
+        try:
+            yield from self._images.image_status(container.image, pod_uid=pod.uid)
+        except CriError as error:
+            raise ConfigError(error.message) from None
 
     def _pull(
         self, pod: Pod, image: str, sandbox: PodSandboxConfig, *, key: str

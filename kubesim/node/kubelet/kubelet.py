@@ -40,6 +40,7 @@ from kubesim.node.kubelet.imagegc import ImageGCManager
 from kubesim.node.kubelet.images import ImageManager
 from kubesim.node.kubelet.lifecycle import Killer
 from kubesim.node.kubelet.nodestatus import NodeFacts, NodeStatusReporter, initial_node
+from kubesim.node.kubelet.oom import SYSTEM_OOM_EVENT, system_oom_message
 from kubesim.node.kubelet.pleg import PLEG, RELIST_PERIOD_NS
 from kubesim.node.kubelet.pod_worker import PodWorker
 from kubesim.node.kubelet.prober import Asker, PodConnections, ProberContext
@@ -163,6 +164,7 @@ class Kubelet:
         self._allocations = self._allocation_manager()
         self._reporter = self._status_reporter()
         self._registered = self.node()
+        meters.watch_oom(self._system_oom)
         runtime.subscribe(self._pleg.changed)
         runtime.subscribe(lambda _uid: self._image_gc.changed())
         client.informer(Pod, node_name=config.node_name).add_handler(self._pod_changed)
@@ -406,6 +408,10 @@ class Kubelet:
             container_disk=self._runtime.container_disk(pod.uid),
             volumes=worker.volume_use(),
         )
+
+    def _system_oom(self, name: str, pid: int) -> None:
+        if self._failed_at_ns is None:
+            self._recorder.warning(self.node(), SYSTEM_OOM_EVENT, system_oom_message(name, pid))
 
     def _evict(self, pod: Pod, ending: Ending) -> Event:
         self._recorder.warning(pod, ending.reason, ending.message)

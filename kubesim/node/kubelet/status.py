@@ -242,8 +242,10 @@ def _conditions(pod: Pod, status: PodStatus, seen: Observation) -> tuple[PodCond
     unready = [s.name for c, s in inits if is_restartable_init(c) and not s.ready]
     unready += [s.name for s in status.container_statuses if not s.ready]
     pending = [s.name for c, s in inits if not (s.started if is_restartable_init(c) else s.ready)]
-    if _started_once(status.container_statuses):
-        pending = []
+    before = get_pod_condition(pod.status, "Initialized")
+    initialized_once = before is not None and before.status == "True"
+    if initialized_once or _started_once(status.container_statuses):
+        pending = []  # what was initialized stays so: RestartAllContainersOnContainerExits
     over = status.phase in ("Succeeded", "Failed")
     if over:
         reason = "PodCompleted" if status.phase == "Succeeded" else "PodFailed"

@@ -6,6 +6,8 @@ Departs: what is read is never old; a working set is all memory that is in use.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kubesim.node.machine.cgroup import Cgroup
 from kubesim.node.machine.gauge import Gauge
 from kubesim.node.machine.machine import Machine
@@ -34,6 +36,10 @@ class Cadvisor:
         """The memory of a cgroup; ``None`` when there is no such."""
         found = self._find(cgroup)
         return None if found is None else found.memory_bytes
+
+    def watch_oom(self, killed: Callable[[str, int], None]) -> None:
+        """Tell of every process that is killed because the machine has no memory: name and pid."""
+        self._machine.memory.system_oom = killed
 
     def _find(self, path: str) -> Cgroup | None:
         cgroup: Cgroup | None = self._machine.root

@@ -3,12 +3,13 @@
 Memory is charged to a cgroup and to all above it. A charge that takes one of them over its limit has
 the kernel kill a process in that cgroup; one that takes the machine over what it has, a process
 anywhere. The one with the most points goes: its memory, plus ``oom_score_adj`` thousandths of what
-may be used. The kubelet sets that so that best effort goes first and guaranteed last.
+may be used. The kubelet sets that so that best effort goes first and guaranteed last. When it was the
+machine that had no more, whoever reads the kernel's log is told who went.
 
 Mirrors: Linux mm/oom_kill.c (oom_badness), mm/memcontrol.c (try_charge); memory by component as one
 reads it from /proc and cgroupfs.
 Departs: nothing is reclaimed or swapped before something is killed: there is no page cache, so a
-working set is all that is used; page tables count nothing.
+working set is all that is used; page tables count nothing; only what has memory here has a pid.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ OOM_SCORE_ADJ_MIN = -1000  # such a process is never chosen
 SHIM_OOM_SCORE_ADJ = -998  # of a shim and of pause, as containerd sets them
 
 COMPONENTS = ("app", "shim", "zygote", "pause", "system")
+COMM_LENGTH = 15  # TASK_COMM_LEN without the byte that ends it
+COMM = {"shim": "containerd-shim", "zygote": "containerd-shim"}  # a zygote is forked from its shim
+RESERVED_PIDS = 300  # those of the boot
 
 
 class Process:
@@ -31,16 +35,29 @@ class Process:
     Attributes:
         component: What it is, one of ``COMPONENTS``.
         memory_bytes: What it has now.
+        name: Its ``/proc/<pid>/comm``.
+        pid: Its process id on the node.
     """
 
-    __slots__ = ("_memory", "_on_oom_kill", "cgroup", "component", "memory_bytes", "oom_score_adj")
+    __slots__ = (
+        "_memory",
+        "_on_oom_kill",
+        "cgroup",
+        "component",
+        "memory_bytes",
+        "name",
+        "oom_score_adj",
+        "pid",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a process is
         self,
         memory: Memory,
         *,
         cgroup: Cgroup,
         component: str,
+        name: str,
+        pid: int,
         oom_score_adj: int,
         on_oom_kill: Callable[[], None] | None,
     ) -> None:
@@ -48,6 +65,8 @@ class Process:
         self._on_oom_kill = on_oom_kill
         self.cgroup = cgroup
         self.component = component
+        self.name = name
+        self.pid = pid
         self.oom_score_adj = oom_score_adj
         self.memory_bytes = 0
 
@@ -85,7 +104,11 @@ class Memory:
         self.oom_kills = 0
         self.disturbed: Callable[[], None] | None = None  # told of the next change, once
         self.changes = 0
+        self.system_oom: Callable[[str, int], None] | None = (
+            None  # told of name and pid of a victim
+        )
         self._root = root
+        self._last_pid = RESERVED_PIDS
         self._processes: dict[Process, None] = {}
         self._by_component = dict.fromkeys(COMPONENTS, 0)
         self._peak_by_component = dict(self._by_component)
@@ -118,6 +141,7 @@ class Memory:
         cgroup: Cgroup,
         *,
         component: str,
+        name: str = "",
         oom_score_adj: int = 0,
         on_oom_kill: Callable[[], None] | None = None,
     ) -> Process:
@@ -126,13 +150,17 @@ class Memory:
         Args:
             cgroup: Whom its memory is charged to.
             component: What it is.
+            name: The name of its executable, if it is not the component's.
             oom_score_adj: Its ``/proc/<pid>/oom_score_adj``.
             on_oom_kill: Called when the kernel has killed it.
         """
+        self._last_pid += 1
         process = Process(
             self,
             cgroup=cgroup,
             component=component,
+            name=(name or COMM.get(component, component))[:COMM_LENGTH],
+            pid=self._last_pid,
             oom_score_adj=oom_score_adj,
             on_oom_kill=on_oom_kill,
         )
@@ -193,5 +221,7 @@ class Memory:
         if chosen is None:
             return False
         self.oom_kills += 1
+        if cgroup is self._root and self.system_oom is not None:
+            self.system_oom(chosen.name, chosen.pid)
         chosen.oom_kill()
         return True

@@ -178,6 +178,7 @@ class RuncTask:
         self._memory = machine.memory.process(
             self.cgroup,
             component="app",
+            name=self.spec.process_name,
             oom_score_adj=self.spec.oom_score_adj,
             on_oom_kill=self._oom_killed,
         )

@@ -65,6 +65,11 @@ class TaskSpec:
         return f"pod/{self.namespace}/{self.pod}/{self.container}/{self.attempt}"
 
     @property
+    def process_name(self) -> str:
+        """What its process is called; an entrypoint of the image's own is not known by name."""
+        return self.command[0].rpartition("/")[2] if self.command else self.container
+
+    @property
     def pod_cgroup(self) -> str:
         """The pod's cgroup."""
         return self.cgroup_parent or f"/kubepods/besteffort/pod{self.uid}"

@@ -190,6 +190,7 @@ class WasmTask:
         self._memory = services.machine.memory.process(
             self.cgroup,
             component="app",
+            name=self.spec.process_name,
             oom_score_adj=self.spec.oom_score_adj,
             on_oom_kill=self._oom_killed,
         )

@@ -32,8 +32,9 @@ def test_the_calls_of_a_pod(
     assert [
         ("RuntimeService", "RunPodSandbox"), ("RuntimeService", "PodSandboxStatus"),
         ("ImageService", "ImageStatus"), ("ImageService", "PullImage"),
-        ("ImageService", "ImageStatus"), ("RuntimeService", "CreateContainer"),
-        ("RuntimeService", "StartContainer"), ("RuntimeService", "StopPodSandbox"),
+        ("ImageService", "ImageStatus"), ("ImageService", "ImageStatus"),
+        ("RuntimeService", "CreateContainer"), ("RuntimeService", "StartContainer"),
+        ("RuntimeService", "StopPodSandbox"),
     ] == [(call["service"], call["method"]) for call in calls]  # fmt: skip
     assert all(a["ended_ns"] <= b["began_ns"] for a, b in pairwise(calls))
     assert {""} == {call["error"] for call in calls}

@@ -203,6 +203,40 @@ def test_images_are_collected_at_the_five_minute_tick_from_85_to_80_percent(
     assert -(-wanted // 115_000_000) == len(removed)
 
 
+def test_what_was_compiled_goes_with_its_image(tmp_path: Path) -> None:
+    """Image GC takes the compiled module too: the next pod pulls the image and compiles again."""
+    run = live(
+        tmp_path,
+        SPIN,
+        pod("first", "greeter:1", runtimeClassName="spin"),
+        pool={
+            "capacity": {"cpu": "8", "memory": "32Gi", "ephemeralStorage": "1G"},
+            "kubelet": {
+                "evictionHard": {"memory.available": "100Mi"},
+                "imageGCHighThresholdPercent": 2,
+                "imageGCLowThresholdPercent": 1,
+                "imageMinimumGCAge": "1m",
+            },
+        },
+        images=[WASM, {"name": "filler:1", "layers": [{"size": "50M"}]}],
+        later=[pod("filler", "filler:1")],
+        at="100s",
+    )
+    run_to(run, 130)
+    (first,) = [each for each in pods(run) if each.name == "first"]
+    run.simulation.apiserver.delete(Pod, first.key, grace_period_seconds=1)
+    run_to(run, 700)
+    again = pod("again", "greeter:1", runtimeClassName="spin")
+    again["metadata"]["namespace"] = "default"
+    run.simulation.apiserver.create(Pod.model_validate(again))
+    run_to(run, 760)
+    loads = [fact.compiled for _, fact in run.simulation.sim.journal.of(ModuleLoaded)]
+
+    assert [600.0] == times(run, ImageRemoved, image="greeter:1")
+    assert 2 == events(run, "Pulling").count('Pulling image "greeter:1"')
+    assert [True, True] == loads
+
+
 def test_a_small_wasm_image_waits_behind_a_large_one(tmp_path: Path) -> None:
     """``serializeImagePulls``, the default: 2 GB in front of 680 KB; side by side it takes no time."""
     big = {"name": "big:1", "layers": [{"size": "2G"}]}

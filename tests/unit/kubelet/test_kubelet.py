@@ -327,7 +327,8 @@ def test_a_pull_is_reported_in_the_real_words(cluster: Cluster) -> None:
             "bytes."
         )
     ] == cluster.events("Pulled")[:1]
-    assert 'Container image "app:1" already present on machine' == cluster.events("Pulled")[1]
+    present = 'Container image "app:1" already present on machine and can be accessed by the pod'
+    assert present == cluster.events("Pulled")[1]
 
 
 def test_an_image_that_must_not_be_pulled_may_still_come(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_who_grows_over_its_limit_is_killed_and_restarted(cluster: Cluster) -> N
 
 
 def test_a_daemon_that_takes_the_nodes_memory_costs_best_effort_first(cluster: Cluster) -> None:
-    """By oom_score_adj: best effort, then burstable beyond its request, then guaranteed."""
+    """Best effort, then burstable, then guaranteed; the Node's event SystemOOM names each victim."""
     node = NodeUnderTest(cluster, uses(1000), eviction_hard={})
     cluster.api.create(pod("effort"))
     cluster.api.create(pod("burst", requests="500Mi"))
@@ -64,12 +65,16 @@ def test_a_daemon_that_takes_the_nodes_memory_costs_best_effort_first(cluster: C
     strain.take_memory((NODE_MI - 3000 + 500) * MI)
     cluster.run(5)
     first = [ended(cluster, name) for name in ("effort", "burst", "sure")]
+    said = cluster.events("SystemOOM")
     strain.take_memory(1000 * MI)
     cluster.run(5)
 
     assert [(137, "OOMKilled"), None, None] == first
     assert (137, "OOMKilled") == ended(cluster, "burst")
     assert ended(cluster, "sure") is None
+    assert 1 == len(said)
+    assert re.fullmatch(r"System OOM encountered, victim process: main, pid: \d+", said[0]), said
+    assert 2 == len(cluster.events("SystemOOM"))
 
 
 def test_all_pods_together_may_not_have_what_is_reserved(cluster: Cluster) -> None:
@@ -82,3 +87,4 @@ def test_all_pods_together_may_not_have_what_is_reserved(cluster: Cluster) -> No
 
     assert 1 == sum(ended(cluster, name) == (137, "OOMKilled") for name in ("a", "b", "c"))
     assert node.machine.memory_used_bytes < 5000 * MI
+    assert [] == cluster.events("SystemOOM")

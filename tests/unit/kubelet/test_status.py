@@ -135,6 +135,15 @@ def test_conditions_of_a_pod_that_begins() -> None:
     ] == [c.type for c in seen.conditions]  # fmt: skip
 
 
+def test_a_pod_that_was_initialized_stays_so() -> None:
+    """A new sandbox runs its init containers again, and Initialized is not taken back."""
+    pod = two(init=True)
+    done = PodCondition(type="Initialized", status="True")
+    before = pod.replace(status=pod.status.replace(conditions=(done,)))
+
+    assert ("True", None, None) == conditions(status(before, run("init", UP)))["Initialized"]
+
+
 def test_conditions_of_a_running_pod() -> None:
     """Everything is true."""
     seen = status(two(), run("a", UP), run("b", UP))

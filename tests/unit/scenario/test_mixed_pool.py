@@ -85,7 +85,7 @@ def test_cri_calls_in_order(mixed_pool: Run) -> None:
     uid = mixed_pool.pod("report")["uid"]
     calls = [f.method for _, f in mixed_pool.journal.of(facts.CriCalled) if f.pod_uid == uid]
     expected = [
-        "RunPodSandbox", "PodSandboxStatus", "ImageStatus", "PullImage", "ImageStatus",
+        "RunPodSandbox", "PodSandboxStatus", "ImageStatus", "PullImage", "ImageStatus", "ImageStatus",
         "CreateContainer", "StartContainer", "StopPodSandbox",
     ]  # fmt: skip
     assert expected == calls

@@ -57,6 +57,10 @@ class Meters(Protocol):
         """The memory of a cgroup, if it is there."""
         ...
 
+    def watch_oom(self, killed: Callable[[str, int], None]) -> None:
+        """Be told the name and pid of what the kernel kills when the machine has no memory."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
