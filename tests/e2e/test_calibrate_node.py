@@ -89,7 +89,7 @@ def test_every_phase_is_measured_and_the_preset_loads(tmp_path: Path) -> None:
     samples = load_samples(samples_file)
     assert {} == samples.missing
     assert set() == PHASES - samples.ms.keys()
-    assert [3, 3] == [sum(n.startswith((f"{what}/1", f"{what}/5")) for n in samples.ms)
+    assert [4, 4] == [sum(n.startswith((f"{what}/1", f"{what}/5")) for n in samples.ms)
                       for what in ("pull", "unpack")]  # fmt: skip
     assert {10} == {len(samples.ms[f"cri/{call}/host"]) for call in CALLS}
     assert {"shim", "pause", "container"} == samples.kib.keys()

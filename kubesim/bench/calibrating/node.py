@@ -34,6 +34,7 @@ _INSTALL = (
 )
 _BUSY = 0.5
 _MEMORY_PODS = 10
+_LAYERS = 5  # of one more image, to see what a layer takes beside its bytes
 _MS_PER_S = 1_000
 
 
@@ -128,15 +129,15 @@ def _containerd(
 
 def _pulls(workshop: Workshop, pods: Pods, count: int) -> None:
     ctr = shutil.which("ctr")
-    for size in PULLED_BYTES:
-        layer = random_layer(size)
-        reference = workshop.push(f"random-{size}", [layer])
-        name = f"{len(layer[1])}/1"
+    for size, number in (*((size, 1) for size in PULLED_BYTES), (PULLED_BYTES[0], _LAYERS)):
+        layers = [random_layer(size // number) for _ in range(number)]
+        reference = workshop.push(f"random-{size}-{number}", layers)
+        name = f"{sum(len(packed) for _, packed in layers)}/{number}"
         few = max(5, count // 4 if size == PULLED_BYTES[0] else count // 10)
         for _ in range(few):
             pods.pull(reference, f"pull/{name}")
         if ctr is not None:
             for _ in range(3):
                 pods.unpack(ctr, reference, f"unpack/{name}")
-    reference = f"{workshop.registry}/random-{PULLED_BYTES[1]}:1"
+    reference = f"{workshop.registry}/random-{PULLED_BYTES[1]}-1:1"
     pods.pull_present(reference, max(5, count // 2))

@@ -71,6 +71,7 @@ PARTS = ("create", "start")
 NOTHING = Fit(family="", median_ms=0.0, spread={"sigma": 0.0}, ks=0.0, p=1.0, aic=0.0, n=0)
 
 _MS_PER_S = 1_000
+_LEAST_MS = 0.1
 _HEAD = """\
 # Fitted by kubesim calibrate node; what was not measured is taken over from seed.
 """
@@ -165,7 +166,7 @@ def _pulling(samples: Samples, resolve: Fit, slope: Slope) -> dict[str, dict[str
         "containerd.unpack_rate": _rate(samples, f"unpack/*, {size}", slope.unpack_ms_per_byte),
     }
     fixed_ms = slope.smallest * slope.unpack_ms_per_byte + slope.unpack_ms_per_layer
-    image = fit_remainder([ms - fixed_ms for ms in samples.ms[unpack]], NOTHING)
+    image = fit_remainder(_less(samples.ms[unpack], fixed_ms), NOTHING)
     numbers["containerd.unpack_image"] = _duration(
         samples, f"{unpack} less bytes and layer", image
     )
@@ -178,9 +179,14 @@ def _pulling(samples: Samples, resolve: Fit, slope: Slope) -> dict[str, dict[str
         }
     fixed_ms = slope.smallest * slope.ms_per_byte + slope.unpack_ms_per_layer
     before = fit_sum([resolve, image])
-    request = fit_remainder([ms - fixed_ms for ms in samples.ms[pull]], before)
+    request = fit_remainder(_less(samples.ms[pull], fixed_ms), before)
     name = f"{pull} less bytes, layer, unpack_image and resolve"
     return numbers | {"registry.request": _duration(samples, name, request)}
+
+
+def _less(values: list[float], fixed_ms: float) -> list[float]:
+    """What is left of them; on a busy machine a part can be more than the whole."""
+    return [max(_LEAST_MS, ms - fixed_ms) for ms in values]
 
 
 def _crun(samples: Samples, fits: Mapping[str, Fit]) -> dict[str, dict[str, Any]]:

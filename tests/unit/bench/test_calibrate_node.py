@@ -10,9 +10,10 @@ import pytest
 
 from kubesim.bench.calibrating import Samples, load_samples, preset_document, preset_text
 from kubesim.bench.calibrating.criv1 import encode, first_text
-from kubesim.bench.calibrating.presets import pull_slope
+from kubesim.bench.calibrating.presets import preset_numbers, pull_slope
 from kubesim.bench.calibrating.table import table
 from kubesim.calibration import load_preset
+from kubesim.calibration.number import DurationNumber
 from kubesim.errors import InputError
 
 
@@ -116,3 +117,30 @@ def test_a_preset_says_how_well_it_fits() -> None:
     text = preset_text(measured(cri__StartContainer=[40.0 + i for i in range(30)]), "mine", "x")
     assert "n = 30, " in text
     assert "KS 0." in text
+
+
+def test_layers_are_told_from_bytes_by_images_of_several() -> None:
+    """Unpacking takes 4 ms an image, 3 ms a layer and 2 ns a byte; a pull of one layer 5 ns a byte."""
+    samples = measured(
+        pull__1000000__1=[40.0, 41.0, 42.0], pull__10000000__1=[86.0], pull__present=[7.0, 8.0, 9.0],
+        unpack__1000000__1=[8.9, 9.0, 9.1], unpack__10000000__1=[27.0], unpack__1000000__5=[21.0],
+    )  # fmt: skip
+    numbers = preset_numbers(samples)
+    assert "3000us" == numbers["containerd.unpack_layer"]["value"]
+    assert 500_000_000 == numbers["containerd.unpack_rate"]["value"]
+    image = float(numbers["containerd.unpack_image"]["value"].removesuffix("us"))
+    assert 4_000 == pytest.approx(image, rel=0.05)
+
+
+def test_a_part_that_took_longer_than_the_whole_is_no_mistake() -> None:
+    """On a busy machine five layers can take more than five times what one takes; the preset loads."""
+    samples = measured(
+        pull__1000000__1=[20.0, 30.0], pull__10000000__1=[30.0], pull__present=[70.0, 80.0, 90.0],
+        unpack__1000000__1=[5.0, 6.0], unpack__10000000__1=[7.0], unpack__1000000__5=[90.0],
+    )  # fmt: skip
+    for number in preset_numbers(samples).values():
+        if "spread" in number:
+            values = {
+                key: number[key] for key in ("value", "spread", "source", "measured", "grade")
+            }
+            assert 0 < DurationNumber.model_validate(values).value
