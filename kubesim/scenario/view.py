@@ -60,7 +60,7 @@ class View:
         return {name: VARIABLES[name](self) for name in names if name in VARIABLES}
 
     def pods(self) -> list[dict[str, Any]]:
-        """One map a pod."""
+        """One map a pod; ``throttled`` is how long CPU limits held its containers back."""
         rows = pod_rows(self._simulation, self._observer)
         for row, pod in zip(rows, self._simulation.store.values(Pod), strict=True):
             row["startup_ns"] = row["startup"]
