@@ -93,11 +93,11 @@ def _print(benchmark: Benchmark, output: OutputFormat) -> None:
 
 def _line(result: Result) -> str:
     """One value, and what was published beside it."""
-    text = f"  {result.name:36} {result.value:>14,.{_digits(result.value)}f} {result.unit}"
+    text = f"  {result.name:40} {result.value:>14,.{_digits(result.value)}f} {result.unit}"
     if result.published is None:
         return text
     deviation = 100 * (result.value / result.published - 1)
-    return f"{text:58} published {result.published:>9,.1f}  {deviation:>+6.1f} %"
+    return f"{text:62} published {result.published:>9,.1f}  {deviation:>+6.1f} %"
 
 
 def _digits(value: float) -> int:
