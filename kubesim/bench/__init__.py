@@ -16,7 +16,7 @@ __all__ = ["BENCHMARKS", "Benchmark", "Result", "run_benchmark"]
 BENCHMARKS: dict[str, str] = {
     "faults": "random faults on small clusters, and the invariants that hold all the same",
     "lifecycle": "pods from create to Ready through the whole cluster",
-    "month": "thirty days of a small platform: probes, an autoscaler, nightly jobs on their own nodes",
+    "month": "thirty days of a small platform: an autoscaler, nightly jobs on their own nodes",
     "node": "container starts: as recorded, and as simulated with the preset made of them",
     "openb": "the openb trace: 8,152 tasks that share the GPUs of 1,523 nodes",
     "schedule": "scheduling decisions on 5,000 nodes",
