@@ -18,11 +18,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from kubesim.controlplane.autoscaler.clusterautoscaler import EXPANDERS, REFUSED_FLAGS
 from kubesim.manifests import closest
+from kubesim.scenario.format.flags import Flags
 from kubesim.scenario.format.values import Span
-
-
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def _listed(value: object) -> object:
@@ -69,20 +66,9 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 Total = Annotated[tuple[int, int], BeforeValidator(_total, json_schema_input_type=str)]
 
 
-class _Flags(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=_flag,
-        validate_by_name=False,
-        validate_by_alias=True,
-        defer_build=True,
-    )
-
-
 _Refused = create_model(
     "_Refused",
-    __base__=_Flags,
+    __base__=Flags,
     **{name.replace("-", "_"): (_refused(name, why), None) for name, why in REFUSED_FLAGS.items()},
 )  # type: ignore[call-overload]
 
@@ -177,17 +163,8 @@ class ClusterAutoscalerFlags(_Refused):
         return self
 
 
-class KarpenterFlags(BaseModel):
+class KarpenterFlags(Flags):
     """Settings of Karpenter that are simulated; what is left out has the real one's default."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=_flag,
-        validate_by_name=False,
-        validate_by_alias=True,
-        defer_build=True,
-    )
 
     batch_idle_duration: Span | None = Field(default=None, gt=0)
     batch_max_duration: Span | None = Field(default=None, gt=0)

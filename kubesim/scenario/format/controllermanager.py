@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from kubesim.manifests import closest
+from kubesim.scenario.format.flags import Flags
 from kubesim.scenario.format.values import Span
 
 GATES = ("HPAScaleToZero", "HPAConfigurableTolerance", "PodLevelResources")
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
-class ControllerManagerFlags(BaseModel):
+class ControllerManagerFlags(Flags):
     """Flags of kube-controller-manager; what is left out has the real one's default.
 
     Attributes:
         kube_api_qps: For each controller's client; below 0 for no limit.
         feature_gates: ``NAME=true,NAME=false``, as the flag is written.
     """
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=_flag,
-        validate_by_name=False,
-        validate_by_alias=True,
-        defer_build=True,
-    )
 
     horizontal_pod_autoscaler_sync_period: Span | None = Field(default=None, gt=0)
     horizontal_pod_autoscaler_downscale_stabilization: Span | None = None

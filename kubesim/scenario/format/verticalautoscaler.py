@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kubesim.api.quantity import Quantity
+from kubesim.scenario.format.flags import Flags
 from kubesim.scenario.format.values import Span
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
-class _Flags(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=_flag,
-        validate_by_name=False,
-        validate_by_alias=True,
-        defer_build=True,
-    )
-
-
-class RecommenderFlags(_Flags):
+class RecommenderFlags(Flags):
     """Flags of the recommender; what is left out has the real one's default."""
 
     recommender_name: str | None = None
@@ -55,7 +41,7 @@ class RecommenderFlags(_Flags):
     container_recommendation_max_allowed_memory: Quantity | None = None
 
 
-class UpdaterFlags(_Flags):
+class UpdaterFlags(Flags):
     """Flags of the updater; what is left out has the real one's default."""
 
     updater_interval: Span | None = Field(default=None, gt=0)
